@@ -1,0 +1,1 @@
+//! The agent's side: log in, fetch through a gateway, get tokens

@@ -1,0 +1,2 @@
+//! The lime command.
+fn main() {}

@@ -1,0 +1,1 @@
+//! What an operator writes, as types that cannot hold a wrong value

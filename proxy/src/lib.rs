@@ -1,0 +1,1 @@
+//! The gateway: a reverse proxy on Pingora that checks passports
