@@ -1,0 +1,71 @@
+use std::string::ToString;
+
+use super::*;
+
+#[track_caller]
+fn first_solution(challenge: &str, bits: u8, nonce: u64) {
+    let difficulty = Difficulty::new(bits).unwrap();
+    assert_eq!(solve(challenge, difficulty, 0, 1 << 20), Some(nonce));
+}
+
+#[track_caller]
+fn refused(challenge: &str, nonce: &str, bits: u8, refusal: Refusal) {
+    assert_eq!(check(challenge, nonce, Difficulty::new(bits).unwrap()), Err(refusal));
+}
+
+#[test]
+fn the_first_nonces_are_those_of_the_published_vectors() {
+    first_solution("c", 4, 36);
+    first_solution("c", 15, 110_783);
+    first_solution("lime-vector-1", 12, 822);
+    first_solution("lime-vector-1", 16, 62_369);
+}
+
+#[test]
+fn a_solution_is_accepted_up_to_the_bits_it_has_and_no_further() {
+    for bits in 0..=15 {
+        assert_eq!(check("c", "110783", Difficulty::new(bits).unwrap()), Ok(()));
+    }
+    refused("c", "110783", 40, Refusal::TooFewBits);
+    refused("c", "110784", 15, Refusal::TooFewBits);
+}
+
+#[test]
+fn a_solution_of_the_old_rule_without_separators_is_refused() {
+    let old_rule = (0_u32..).map(|nonce| nonce.to_string()).find(|nonce| {
+        let hash = Sha256::new().chain_update("c").chain_update(nonce);
+        leading_zero_bits(hash) >= 15
+    });
+    refused("c", &old_rule.unwrap(), 15, Refusal::TooFewBits);
+}
+
+#[test]
+fn a_nonce_is_one_to_twenty_digits() {
+    for nonce in ["", "-1", "+1", " 1", "1 ", "1.0", "0x1", "a", "１", "1\0", "123456789012345678901"] {
+        refused("c", nonce, 0, Refusal::Malformed);
+    }
+    for nonce in ["0", "00", "18446744073709551615", "99999999999999999999"] {
+        assert_eq!(check("c", nonce, Difficulty::new(0).unwrap()), Ok(()), "{nonce}");
+    }
+}
+
+#[test]
+fn a_challenge_that_could_be_read_two_ways_is_refused() {
+    refused("c\u{0}1", "1", 0, Refusal::Malformed);
+    refused("", "1", 0, Refusal::Malformed);
+    assert_eq!(solve("c\u{0}1", Difficulty::new(0).unwrap(), 0, 1), None);
+}
+
+#[test]
+fn solving_stops_after_the_attempts_it_was_given_and_can_be_taken_up_again() {
+    let difficulty = Difficulty::new(15).unwrap();
+    assert_eq!(solve("c", difficulty, 0, 110_783), None);
+    assert_eq!(solve("c", difficulty, 110_783, 1), Some(110_783));
+    assert_eq!(solve("c", difficulty, u64::MAX, 10), None);
+}
+
+#[test]
+fn a_difficulty_past_the_bound_cannot_be_made() {
+    assert_eq!(Difficulty::new(65), None);
+    assert_eq!(Difficulty::new(64), Some(Difficulty::MAX));
+}
