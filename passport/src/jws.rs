@@ -1,0 +1,98 @@
+//! A token as bytes: three parts, strictly decoded, and the signature over the first two (RFC 7515 §5.2).
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
+use crate::json;
+use crate::key_set::KeySet;
+use crate::{KeyId, Refusal};
+
+/// Longest token that is looked at, in bytes.
+pub const TOKEN_BYTES_MAX: usize = 8192;
+
+/// What a signed token said, once a key of the set has vouched for the bytes.
+pub(crate) struct Signed {
+    pub(crate) kid: KeyId,
+    pub(crate) typ: Option<String>,
+    pub(crate) payload: Vec<u8>,
+}
+
+/// The members of a JOSE header (RFC 7515 §4.1) that decide something. `jku`, `jwk`, `x5u` and the like are never
+/// followed: the key set is the only source of keys.
+#[derive(Deserialize)]
+struct Header {
+    alg: String,
+    #[serde(default)]
+    kid: Option<KeyId>,
+    #[serde(default)]
+    typ: Option<String>,
+    #[serde(default)]
+    crit: Option<IgnoredAny>,
+}
+
+struct Parts<'a> {
+    header: &'a str,
+    payload: &'a str,
+    signature: &'a str,
+    signed: &'a str,
+}
+
+/// Checks the signature of `token` with the key its header names, and nothing else.
+pub(crate) fn check_signature(token: &str, keys: &KeySet) -> Result<Signed, Refusal> {
+    let parts = split(token)?;
+    let header: Header = json::object(&decode(parts.header)?).map_err(|_| Refusal::Malformed)?;
+    if header.crit.is_some() {
+        return Err(Refusal::Critical);
+    }
+    if header.alg != "RS256" {
+        return Err(Refusal::Algorithm);
+    }
+    let kid = header.kid.ok_or(Refusal::Malformed)?;
+    let payload = decode(parts.payload)?;
+    let signature = decode(parts.signature)?;
+    keys.key(&kid).ok_or(Refusal::UnknownKey)?.check(parts.signed.as_bytes(), &signature)?;
+    Ok(Signed { kid, typ: header.typ, payload })
+}
+
+/// What a token claims of itself before anything is checked: enough to choose whom to ask, never enough to believe.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unverified {
+    /// `kid` of the header.
+    pub kid: Option<KeyId>,
+    /// `iss` of the payload.
+    pub iss: String,
+}
+
+/// Reads `iss` and `kid` of what looks like a JWT; `None` for anything else, however long.
+#[must_use]
+pub fn unverified(token: &str) -> Option<Unverified> {
+    #[derive(Deserialize)]
+    struct Issuer {
+        iss: String,
+    }
+    #[derive(Deserialize)]
+    struct Key {
+        #[serde(default)]
+        kid: Option<KeyId>,
+    }
+    let parts = split(token).ok()?;
+    let payload: Issuer = serde_json::from_slice(&decode(parts.payload).ok()?).ok()?;
+    let header: Option<Key> = decode(parts.header).ok().and_then(|header| serde_json::from_slice(&header).ok());
+    Some(Unverified { kid: header.and_then(|header| header.kid), iss: payload.iss })
+}
+
+fn split(token: &str) -> Result<Parts<'_>, Refusal> {
+    if token.len() > TOKEN_BYTES_MAX {
+        return Err(Refusal::TooLong);
+    }
+    let (signed, signature) = token.rsplit_once('.').ok_or(Refusal::Malformed)?;
+    let (header, payload) = signed.split_once('.').ok_or(Refusal::Malformed)?;
+    Ok(Parts { header, payload, signature, signed })
+}
+
+/// Strict base64url (RFC 7515 §2): no padding, no white space, no stray bits at the end.
+fn decode(part: &str) -> Result<Vec<u8>, Refusal> {
+    URL_SAFE_NO_PAD.decode(part).map_err(|_| Refusal::Malformed)
+}

@@ -1,0 +1,195 @@
+//! Whom we believe: a JWK set (RFC 7517 §5) with every key parsed once.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+
+use aws_lc_rs::rsa::PublicKeyComponents;
+use aws_lc_rs::signature::{ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::{Deserialize, Serialize};
+
+use crate::json;
+use crate::{KeyId, Refusal};
+
+/// Largest key-set document that is read, in bytes.
+pub const JWKS_BYTES_MAX: usize = 64 * 1024;
+
+/// Most keys in one document.
+pub const KEYS_MAX: usize = 64;
+
+/// Modulus sizes taken, in bytes: 2048 to 4096 bits. Less can be broken, more costs a verifier too much.
+const MODULUS_BYTES: std::ops::RangeInclusive<usize> = 256..=512;
+
+/// A public RSA signature key as it is published (RFC 7517 §4, RFC 7518 §6.3.1).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Jwk {
+    kty: String,
+    #[serde(rename = "use")]
+    usage: String,
+    alg: String,
+    kid: KeyId,
+    n: String,
+    e: String,
+}
+
+impl Jwk {
+    pub(crate) fn rs256(kid: KeyId, modulus: &[u8], exponent: &[u8]) -> Self {
+        Self {
+            kty: "RSA".into(),
+            usage: "sig".into(),
+            alg: "RS256".into(),
+            kid,
+            n: URL_SAFE_NO_PAD.encode(modulus),
+            e: URL_SAFE_NO_PAD.encode(exponent),
+        }
+    }
+
+    /// The key's name.
+    #[must_use]
+    pub const fn kid(&self) -> &KeyId {
+        &self.kid
+    }
+}
+
+/// The document that publishes `keys`, in their order.
+#[must_use]
+pub fn jwks_document<'a>(keys: impl IntoIterator<Item = &'a Jwk>) -> String {
+    let keys: Vec<&Jwk> = keys.into_iter().collect();
+    serde_json::json!({ "keys": keys }).to_string()
+}
+
+/// Why a key-set document is refused as a whole. What was known before stays known.
+#[derive(Debug, thiserror::Error)]
+pub enum KeySetError {
+    /// Longer than [`JWKS_BYTES_MAX`].
+    #[error("key set longer than 65536 bytes")]
+    TooLong,
+    /// Not `{"keys":[{..},..]}`.
+    #[error("not a JWK set")]
+    Malformed(#[source] serde_json::Error),
+    /// More than [`KEYS_MAX`] keys.
+    #[error("more than 64 keys")]
+    TooMany,
+    /// Two keys of one name: which of them signed?
+    #[error("kid {0} stands twice in the key set")]
+    DuplicateKid(KeyId),
+    /// A document without a single key we could use.
+    #[error("no RS256 signature key of 2048 to 4096 bits in the key set")]
+    Empty,
+}
+
+/// Keys of one issuer, parsed once and cheap to share. Swap it whole; it never changes.
+#[derive(Clone, Default)]
+pub struct KeySet {
+    keys: HashMap<KeyId, Arc<PublicKey>>,
+}
+
+impl KeySet {
+    /// Reads a published key set. Keys that are not for RS256 signatures are skipped, as RFC 7517 §5 asks.
+    ///
+    /// # Errors
+    /// [`KeySetError`] when nothing usable is left or the document is not what it should be.
+    pub fn from_jwks(document: &[u8]) -> Result<Self, KeySetError> {
+        #[derive(Deserialize)]
+        struct Document {
+            keys: Vec<serde_json::Value>,
+        }
+        if document.len() > JWKS_BYTES_MAX {
+            return Err(KeySetError::TooLong);
+        }
+        let document: Document = json::object(document).map_err(KeySetError::Malformed)?;
+        if document.keys.len() > KEYS_MAX {
+            return Err(KeySetError::TooMany);
+        }
+        let mut keys = HashMap::new();
+        for member in &document.keys {
+            let Some((kid, key)) = PublicKey::from_json(member) else { continue };
+            if keys.insert(kid.clone(), Arc::new(key)).is_some() {
+                return Err(KeySetError::DuplicateKid(kid));
+            }
+        }
+        if keys.is_empty() { Err(KeySetError::Empty) } else { Ok(Self { keys }) }
+    }
+
+    /// A set without the keys of these names; for keys an issuer revoked after it had published them.
+    #[must_use]
+    pub fn without<'a>(&self, revoked: impl IntoIterator<Item = &'a KeyId>) -> Self {
+        let mut keys = self.keys.clone();
+        for kid in revoked {
+            keys.remove(kid);
+        }
+        Self { keys }
+    }
+
+    /// Whether a key of this name is here.
+    #[must_use]
+    pub fn contains(&self, kid: &KeyId) -> bool {
+        self.keys.contains_key(kid)
+    }
+
+    /// The names of the keys, in no order.
+    pub fn kids(&self) -> impl Iterator<Item = &KeyId> {
+        self.keys.keys()
+    }
+
+    /// How many keys there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.keys.len()
+    }
+
+    /// Whether there is none, so that every token is refused.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+    }
+
+    pub(crate) fn key(&self, kid: &KeyId) -> Option<&PublicKey> {
+        self.keys.get(kid).map(Arc::as_ref)
+    }
+}
+
+impl fmt::Debug for KeySet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.keys.keys()).finish()
+    }
+}
+
+/// A key that checks RS256 and nothing else: the algorithm comes from here, never from a token.
+pub(crate) struct PublicKey(ParsedPublicKey);
+
+impl PublicKey {
+    /// `None` for a key that is for something else, or that is too weak or too large.
+    fn from_json(jwk: &serde_json::Value) -> Option<(KeyId, Self)> {
+        let text = |name: &str| jwk.get(name)?.as_str();
+        let is_or_absent = |name: &str, value: &str| jwk.get(name).is_none_or(|found| found == value);
+        let verifies =
+            jwk.get("key_ops").is_none_or(|ops| ops.as_array().is_some_and(|ops| ops.iter().any(|op| op == "verify")));
+        if text("kty")? != "RSA" || !is_or_absent("use", "sig") || !is_or_absent("alg", "RS256") || !verifies {
+            return None;
+        }
+        let kid = text("kid")?.parse().ok()?;
+        let modulus = URL_SAFE_NO_PAD.decode(text("n")?).ok()?;
+        let exponent = URL_SAFE_NO_PAD.decode(text("e")?).ok()?;
+        Some((kid, Self::new(&modulus, &exponent)?))
+    }
+
+    fn new(modulus: &[u8], exponent: &[u8]) -> Option<Self> {
+        let starts_at_once = |number: &[u8]| number.first().is_some_and(|byte| *byte != 0);
+        // Base64urlUInt has no leading zero octets (RFC 7518 §2); an exponent of 1 would sign anything, and past 33
+        // bits no issuer goes (FIPS 186-5 allows more, nobody uses it).
+        let modulus_fits = MODULUS_BYTES.contains(&modulus.len()) && starts_at_once(modulus);
+        let exponent_fits = (1..=4).contains(&exponent.len()) && starts_at_once(exponent) && exponent != [1];
+        if !modulus_fits || !exponent_fits {
+            return None;
+        }
+        let components = PublicKeyComponents { n: modulus, e: exponent };
+        components.to_parsed_public_key(&RSA_PKCS1_2048_8192_SHA256).ok().map(Self)
+    }
+
+    pub(crate) fn check(&self, message: &[u8], signature: &[u8]) -> Result<(), Refusal> {
+        self.0.verify_sig(message, signature).map_err(|_| Refusal::Signature)
+    }
+}
