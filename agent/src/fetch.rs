@@ -1,0 +1,134 @@
+//! Fetch a page; where a gateway refuses, do what it says as far as that is safe, and fetch it again.
+
+use std::time::Duration;
+
+use reqwest::header::{CONTENT_TYPE, LOCATION, RETRY_AFTER};
+use reqwest::{Method, Response, StatusCode, Url};
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+
+use crate::issuer::{read, send};
+use crate::login::Progress;
+use crate::ways_in::{Problem, WayIn};
+use crate::{Agent, ApiBase, Error};
+
+const REDIRECTS_MAX: usize = 10;
+
+/// A gateway's `Retry-After` while a login is pending, at most.
+const POLL_PAUSE_MAX: Duration = Duration::from_secs(5);
+
+/// What a gateway answers to `POST /.lime/login`.
+#[derive(Deserialize)]
+struct EdgeLogin {
+    request_id: String,
+    api_base: String,
+    poll: String,
+    secret: SecretString,
+}
+
+#[derive(Deserialize)]
+struct Session {
+    session: SecretString,
+}
+
+impl Agent {
+    /// Fetches `url` with GET and returns the answer, whatever its status, once no gateway of ours stands in the way.
+    ///
+    /// # Errors
+    /// [`Error`] when the way in is closed, unsafe, or leads elsewhere.
+    pub async fn fetch(&self, url: &str, progress: impl Fn(Progress) + Send + Sync) -> Result<Response, Error> {
+        let url = parse(url)?;
+        let response = self.follow(url.clone(), None).await?;
+        if response.status() != StatusCode::UNAUTHORIZED || !is_problem(&response) {
+            return Ok(response);
+        }
+        let status = response.status().as_u16();
+        let refusal = read(response, &url.origin().ascii_serialization()).await?;
+        let problem: Problem = serde_json::from_slice(&refusal).unwrap_or_default();
+        let credential = match problem.way_in(status, &url, self.api_base())? {
+            WayIn::Token => self.token(url.host_str().unwrap_or_default()).await?.access_token,
+            WayIn::Login(at) => self.edge_login(&url, at, progress).await?,
+        };
+        self.follow(url, Some(&credential)).await
+    }
+
+    /// Follows redirects within the origin of `url`; a credential goes nowhere else.
+    async fn follow(&self, url: Url, credential: Option<&SecretString>) -> Result<Response, Error> {
+        let origin = url.origin();
+        let mut next = url;
+        for _ in 0..=REDIRECTS_MAX {
+            let mut request = self.plain(Method::GET, next.clone());
+            if let Some(credential) = credential {
+                request = request.bearer_auth(credential.expose_secret());
+            }
+            let response = send(request, &origin.ascii_serialization()).await?;
+            let location = response.headers().get(LOCATION).and_then(|location| location.to_str().ok());
+            let Some(location) = location.filter(|_| response.status().is_redirection()) else { return Ok(response) };
+            next = next.join(location).map_err(|_| Error::Redirected(location.to_owned()))?;
+            if next.origin() != origin {
+                return Err(Error::Redirected(next.origin().ascii_serialization()));
+            }
+        }
+        Err(Error::TooManyRedirects)
+    }
+
+    /// Opens a login at the gateway, approves it at our issuer, and waits for the session.
+    async fn edge_login(
+        &self,
+        fetched: &Url,
+        at: Url,
+        progress: impl Fn(Progress) + Send + Sync,
+    ) -> Result<SecretString, Error> {
+        let site = fetched.origin().ascii_serialization();
+        let response = send(self.plain(Method::POST, at), &site).await?;
+        let status = response.status();
+        let body = read(response, &site).await?;
+        if status != StatusCode::CREATED {
+            let reason = serde_json::from_slice(&body).unwrap_or_else(|_| Problem::default()).reason;
+            return Err(Error::NoWayIn { status: status.as_u16(), reason });
+        }
+        let login: EdgeLogin = serde_json::from_slice(&body).map_err(|_| Error::Unreadable(site.clone()))?;
+        let theirs = ApiBase::parse(&login.api_base)?;
+        if theirs.origin() != self.api_base().origin() {
+            return Err(Error::OtherIssuer { ours: self.api_base().origin(), found: theirs.origin() });
+        }
+        let poll = fetched.join(&login.poll).ok().filter(|poll| poll.origin() == fetched.origin());
+        let poll = poll.ok_or_else(|| Error::Unreadable(site.clone()))?;
+        self.login(&login.request_id, Some(&site), progress).await?;
+        self.session(poll, &login.secret, &site).await
+    }
+
+    async fn session(&self, poll: Url, secret: &SecretString, site: &str) -> Result<SecretString, Error> {
+        loop {
+            let request = self.plain(Method::GET, poll.clone()).bearer_auth(secret.expose_secret());
+            let response = send(request, site).await?;
+            match response.status() {
+                StatusCode::OK => {
+                    let body = read(response, site).await?;
+                    let session: Session =
+                        serde_json::from_slice(&body).map_err(|_| Error::Unreadable(site.to_owned()))?;
+                    return Ok(session.session);
+                }
+                StatusCode::ACCEPTED => tokio::time::sleep(pause(&response)).await,
+                StatusCode::GONE => return Err(Error::Expired),
+                other => return Err(Error::NoWayIn { status: other.as_u16(), reason: None }),
+            }
+        }
+    }
+}
+
+fn parse(text: &str) -> Result<Url, Error> {
+    let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+    url.filter(|url| url.username().is_empty() && url.password().is_none())
+        .ok_or_else(|| Error::BadUrl(text.to_owned()))
+}
+
+fn is_problem(response: &Response) -> bool {
+    let kind = response.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    kind.is_some_and(|kind| kind.starts_with("application/problem+json"))
+}
+
+fn pause(response: &Response) -> Duration {
+    let seconds = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+    seconds.map_or(Duration::from_millis(250), Duration::from_secs).min(POLL_PAUSE_MAX)
+}
