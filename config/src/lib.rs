@@ -1,1 +1,44 @@
-//! What an operator writes, as types that cannot hold a wrong value
+//! What an operator writes, as types that cannot hold a wrong value.
+//!
+//! Two files: `lime.toml` becomes a [`Gateway`], `issuer.toml` an [`Issuer`]. Past [`Gateway::load`] and
+//! [`Issuer::load`] nothing needs checking again. Whatever is wrong comes as one [`ConfigError`] with every problem at
+//! its line and column, each ending in what to write.
+//!
+//! This crate reads the one file it is given and looks up the variables it is asked for. It must never know requests,
+//! sockets or a clock; secrets it knows by their place alone ([`SecretSource`]).
+//!
+//! Reading order: `gateway` with `site`, `issuer`; then what their values are (`web_origin`, `path_pattern`, `secret`,
+//! ..); then how they are read: `reader` (tables), `value` (values), `suggestion` (what was meant).
+
+mod authority;
+mod duration;
+mod error;
+#[cfg(test)]
+mod examples;
+mod gateway;
+mod issuer;
+mod listen;
+mod load;
+mod path_pattern;
+mod place;
+mod reader;
+mod secret;
+mod site;
+mod starter;
+mod suggestion;
+mod upstream;
+mod value;
+mod web_origin;
+
+pub use authority::{BadUrl, Scheme};
+pub use error::ConfigError;
+pub use gateway::{Gateway, Server, Tls};
+pub use issuer::{Issuer, StoreLocation};
+pub use listen::{BadListen, listen_address};
+pub use path_pattern::{BadPathPattern, PathPattern};
+pub use place::Place;
+pub use secret::{SecretError, SecretSource};
+pub use site::{Login, Mode, OwnerHeaders, SharedCache, Site};
+pub use starter::starter;
+pub use upstream::Upstream;
+pub use web_origin::WebOrigin;
