@@ -1,0 +1,7 @@
+//! `/api/v1/core/...`: agents, keys and passports.
+
+pub(crate) mod agents;
+pub(crate) mod jwks;
+pub(crate) mod keys;
+pub(crate) mod passports;
+pub(crate) mod secret;
