@@ -20,8 +20,16 @@ pub struct DomainToken {
 struct Answer {
     access_token: Option<String>,
     expires_in: Option<u64>,
-    error: Option<String>,
+    error: Option<Refused>,
     error_description: Option<String>,
+}
+
+/// A code of RFC 6749, or the issuer's own envelope: that says it of a suspended agent.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Refused {
+    Code(String),
+    Envelope { code: String, message: String },
 }
 
 impl Agent {
@@ -38,8 +46,11 @@ impl Agent {
             Answer { access_token: Some(token), expires_in: Some(expires_in_secs), .. } if status.is_success() => {
                 Ok(DomainToken { access_token: token.into(), expires_in_secs })
             }
-            Answer { error: Some(code), error_description, .. } => {
-                let message = error_description.unwrap_or_else(|| "no reason given".to_owned());
+            Answer { error: Some(refused), error_description, .. } => {
+                let (code, message) = match refused {
+                    Refused::Code(code) => (code, error_description.unwrap_or_else(|| "no reason given".to_owned())),
+                    Refused::Envelope { code, message } => (code, message),
+                };
                 Err(Error::Refused { status: status.as_u16(), code, message })
             }
             Answer { .. } => Err(unreadable()),

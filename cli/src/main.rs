@@ -1,2 +1,60 @@
-//! The lime command.
-fn main() {}
+//! The `lime` command.
+//!
+//! `main` does what belongs to the process and not to any part of it: the allocator, the TLS provider, the runtime, the
+//! log, the exit code. Each command is a file of its own; [`failure`] says how a command ends.
+
+mod agent;
+mod failure;
+mod issuer;
+mod listen;
+mod signals;
+mod terminal;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use failure::Failure;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Passports for AI agents, and a gate that checks them.
+#[derive(Debug, Parser)]
+#[command(name = "lime", version, about, propagate_version = true)]
+struct Lime {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run an issuer, register owners, agents and sites, look after its keys
+    Issuer(issuer::Arguments),
+    /// Act as an agent: log in, fetch a guarded page, get a token
+    Agent(agent::Arguments),
+}
+
+fn main() -> ExitCode {
+    let lime = Lime::parse();
+    // Before anything can open a TLS connection: the first provider to be installed wins, and it should be ours.
+    if rustls::crypto::aws_lc_rs::default_provider().install_default().is_err() {
+        return Failure::runtime("another TLS provider is already installed").report();
+    }
+    terminal::start_log();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return Failure::from_error(error).report(),
+    };
+    match runtime.block_on(run(lime.command)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}
+
+async fn run(command: Command) -> Result<(), Failure> {
+    match command {
+        Command::Issuer(arguments) => issuer::run(arguments).await,
+        Command::Agent(arguments) => agent::run(arguments).await,
+    }
+}
