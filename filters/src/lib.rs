@@ -1,1 +1,46 @@
-//! What the gateway does to a request
+//! What the gateway does to a request: everything that is decided, and nothing that is done.
+//!
+//! A [`Chain`] looks at a borrowed [`Request`] at a [`Moment`] and says what is to become of it: an [`Outcome`], and
+//! [`Edits`] to the headers as data. It must never know Pingora, I/O, async or a clock; whoever speaks HTTP carries out
+//! what it says.
+//!
+//! Reading order: [`Chain::run`] is the whole way of a request in one function. Then `path` (what is asked for),
+//! `credential` (which credentials are ours), `identify` (whether one counts; the only maker of an [`Identity`]),
+//! `session`, `revocation` and `verified_cache` (what that rests on), `edits` (what the origin is told), and `reason`,
+//! `refusal` and `page` (what the client is told).
+
+mod chain;
+mod cookie;
+mod credential;
+mod edits;
+mod fault;
+mod identify;
+mod identity;
+mod page;
+mod path;
+mod reason;
+mod refusal;
+mod request;
+mod revocation;
+mod session;
+#[cfg(test)]
+mod stage;
+mod verdict;
+mod verified_cache;
+mod view;
+
+pub use chain::Chain;
+pub use cookie::{cookie_name, set_cookie};
+pub use edits::{Edits, HeaderEdit};
+pub use fault::Fault;
+pub use identity::{Identity, ShownAs, Trust};
+pub use page::help;
+pub use path::{Policy, check_bytes as check_path_bytes, is_own as is_own_path, judge as judge_path};
+pub use reason::Reason;
+pub use refusal::refuse;
+pub use request::{Accepts, Request};
+pub use revocation::{RevocationRow, Revocations, SubjectKind};
+pub use session::{LoginSecret, SESSION_PREFIX, SESSION_TTL_MAX, Session, SessionKeys};
+pub use verdict::{Decision, DecisionWord, Outcome, Reply, Verdict};
+pub use verified_cache::VerifiedCache;
+pub use view::{Contact, IssuerView, Moment};

@@ -1,0 +1,113 @@
+//! Who an agent is, once a credential was verified, and how the origin is told.
+
+use http::HeaderValue;
+use passport::{AgentId, KeyId, OwnerId, OwnerLevel, UnixTime};
+
+/// How sure we are of who asks. One ladder for policy, limits, logs and headers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Trust {
+    /// Nothing was shown, or nothing that counts.
+    Unknown,
+    /// A gateway challenge was solved.
+    Cleared,
+    /// A verified HTTP message signature.
+    Signed,
+    /// An issuer vouches: an access token, or a session that began with a login passport.
+    Passport,
+}
+
+impl Trust {
+    /// The word in logs and in `Lime-Agent-Trust`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown",
+            Self::Cleared => "cleared",
+            Self::Signed => "signed",
+            Self::Passport => "passport",
+        }
+    }
+}
+
+/// What an agent showed to be identified.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ShownAs {
+    /// An access token of the issuer.
+    AccessToken,
+    /// A session that this fleet sealed after a login.
+    Session,
+}
+
+impl ShownAs {
+    /// The word in logs.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::AccessToken => "access_token",
+            Self::Session => "session",
+        }
+    }
+}
+
+/// An agent that was identified. Only verification makes one.
+#[derive(Debug)]
+pub struct Identity {
+    /// The agent.
+    pub agent: AgentId,
+    /// Its owner, where the issuer says.
+    pub owner: Option<OwnerId>,
+    /// How well the issuer knows the owner.
+    pub owner_level: OwnerLevel,
+    /// When the issuer signed what this rests on; for a session, the login passport. Revocations count from here.
+    pub issued_at: UnixTime,
+    /// When the credential ends.
+    pub expires_at: UnixTime,
+    /// The key that signed it.
+    pub kid: Option<KeyId>,
+    /// What was shown.
+    pub shown_as: ShownAs,
+    pub(crate) headers: IdentityHeaders,
+}
+
+/// An identity as header values, made once so that a request costs a reference count each.
+#[derive(Debug)]
+pub(crate) struct IdentityHeaders {
+    pub(crate) agent: HeaderValue,
+    pub(crate) owner: Option<HeaderValue>,
+    pub(crate) owner_level: HeaderValue,
+}
+
+/// From when to when a credential counts.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Validity {
+    pub(crate) issued_at: UnixTime,
+    pub(crate) expires_at: UnixTime,
+}
+
+impl Identity {
+    /// `None` when an id could not stand in a header. Ids are made so that each can.
+    pub(crate) fn new(
+        agent: AgentId,
+        owner: Option<OwnerId>,
+        owner_level: OwnerLevel,
+        validity: Validity,
+        kid: KeyId,
+        shown_as: ShownAs,
+    ) -> Option<Self> {
+        let headers = IdentityHeaders {
+            agent: HeaderValue::from_str(agent.as_str()).ok()?,
+            owner: owner.as_ref().map(|owner| HeaderValue::from_str(owner.as_str())).transpose().ok()?,
+            owner_level: HeaderValue::from(u16::from(owner_level.get())),
+        };
+        let Validity { issued_at, expires_at } = validity;
+        Some(Self { agent, owner, owner_level, issued_at, expires_at, kid: Some(kid), shown_as, headers })
+    }
+
+    /// The rung this identity stands on.
+    #[must_use]
+    pub const fn trust(&self) -> Trust {
+        match self.shown_as {
+            ShownAs::AccessToken | ShownAs::Session => Trust::Passport,
+        }
+    }
+}

@@ -1,0 +1,221 @@
+//! Every way a gateway turns a request away: the stable word, and what is said about it. The help page is made from this
+//! table, so that no refusal is without its explanation.
+
+use std::time::Duration;
+
+use http::StatusCode;
+
+use crate::DecisionWord;
+
+macro_rules! reasons {
+    ($($(#[$doc:meta])* $name:ident = $word:literal, $status:ident, $title:literal, $meaning:literal, $remedy:literal;)*) => {
+        /// Why a request was turned away. The words are stable: programs match on them.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Reason {
+            $($(#[$doc])* $name,)*
+        }
+
+        impl Reason {
+            /// All of them, in the order of the help page.
+            pub const ALL: &'static [Self] = &[$(Self::$name),*];
+
+            /// The word in documents, logs and metrics, and the anchor in the help page.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $word,)* }
+            }
+
+            /// The status it is answered with.
+            #[must_use]
+            pub const fn status(self) -> StatusCode {
+                match self { $(Self::$name => StatusCode::$status,)* }
+            }
+
+            /// A short summary, the same each time (RFC 9457 §3.1.3).
+            #[must_use]
+            pub const fn title(self) -> &'static str {
+                match self { $(Self::$name => $title,)* }
+            }
+
+            /// What happened, for whoever builds the client. `` `code` `` is marked as in Markdown.
+            #[must_use]
+            pub const fn meaning(self) -> &'static str {
+                match self { $(Self::$name => $meaning,)* }
+            }
+
+            /// What to do about it.
+            #[must_use]
+            pub const fn remedy(self) -> &'static str {
+                match self { $(Self::$name => $remedy,)* }
+            }
+        }
+    };
+}
+
+reasons! {
+    /// A protected path, and no credential of ours.
+    PassportRequired = "passport_required", UNAUTHORIZED, "This path is for identified agents",
+        "No Lime credential was sent.",
+        "Get an access token for this host from the issuer, or log in here, as `ways_in` says, and send it as \
+         `Authorization: Bearer`. Where the site needs `Authorization` for itself, send yours as `Lime-Authorization`.";
+    /// A credential of ours that does not count.
+    InvalidToken = "invalid_token", UNAUTHORIZED, "The credential does not count here",
+        "A Lime credential was sent, and it does not count here or no longer.",
+        "Get a new one as `ways_in` says, for exactly the host you are asking, and send that. Tokens live for minutes: keep \
+         none longer than its `expires_in`. If a new one is refused too, ask the owner of the agent whether it is suspended.";
+    /// Two credentials of ours, or ours beside another in one place.
+    CredentialAmbiguous = "credential_ambiguous", BAD_REQUEST, "More than one credential was sent",
+        "The request carries more than one Lime credential, or credentials of different agents, and which of them was meant \
+         cannot be told.",
+        "Send one: in `Authorization`, in `Lime-Authorization` or as the session cookie. Where the site needs `Authorization` \
+         for itself, yours goes in `Lime-Authorization`.";
+    /// Servers would read the path differently, and not all of these readings are open alike.
+    PathAmbiguous = "path_ambiguous", BAD_REQUEST, "The path can be read in several ways",
+        "The path has encoded or doubled slashes, dot segments, `;` or the like, and leads to a protected place in some \
+         readings but not in all.",
+        "Write the path plainly: resolve `.` and `..`, use single slashes, and encode only what must be encoded.";
+    /// A byte that no path carries.
+    PathInvalid = "path_invalid", BAD_REQUEST, "The path is not valid",
+        "The path does not begin with a slash, or carries a byte that no path may: a space, a control character, a backslash \
+         or an encoded NUL.",
+        "Percent-encode the path as RFC 3986 §3.3 asks.";
+    /// The issuer cannot be asked, so that a stranger cannot be told from a friend.
+    IssuerUnavailable = "issuer_unavailable", SERVICE_UNAVAILABLE, "Agents cannot be checked at the moment",
+        "The issuer of passports cannot be reached, and this request cannot be decided without it.",
+        "Try again after the seconds in `Retry-After`. Your credential may be good: do not throw it away.";
+    /// `/.lime/login` where it is not offered.
+    LoginOff = "login_off", NOT_FOUND, "Agents cannot log in here",
+        "This site offers no login at the gateway.",
+        "Use one of the other ways in.";
+    /// The secret of a login request is not the one that was given out.
+    LoginSecretInvalid = "login_secret_invalid", UNAUTHORIZED, "The login's secret does not fit",
+        "Asking for the outcome of a login takes the `secret` that was given out when it was opened, as \
+         `Authorization: Bearer`.",
+        "Send the secret of this very login, or open a new one.";
+    /// A login that ended, or whose session was handed out.
+    LoginExpired = "login_expired", GONE, "The login is over",
+        "The login was not approved in time, or its session was already handed out.",
+        "Open a new login.";
+    /// Too many open logins.
+    LoginLimited = "login_limited", TOO_MANY_REQUESTS, "Too many open logins",
+        "Too many logins are open from your network or for this site.",
+        "Finish those you opened, or try again after the seconds in `Retry-After`.";
+    /// The issuer would not open a login for this site.
+    LoginRefused = "login_refused", BAD_GATEWAY, "The login could not be opened",
+        "The issuer did not open a login for this site.",
+        "This is for the operator of the site: its credential at the issuer does not count. Use another way in meanwhile.";
+    /// No such page under `/.lime/`.
+    NotFound = "not_found", NOT_FOUND, "There is no such page",
+        "Paths under `/.lime/` belong to the gateway, and nothing is served at this one.",
+        "See `/.lime/help` for what there is.";
+    /// A method that a page of ours does not know, or that no request may have.
+    MethodNotAllowed = "method_not_allowed", METHOD_NOT_ALLOWED, "The method is not allowed",
+        "This method is not served here.",
+        "Use one of the methods in `Allow`. `CONNECT` and `TRACE` are never served.";
+    /// A host that no site has.
+    HostUnknown = "host_unknown", MISDIRECTED_REQUEST, "No such site",
+        "No site of this name is served here.",
+        "Check the host in the URL, and where its name leads.";
+    /// No `Host`, two of them, or one that is no host name.
+    HostInvalid = "host_invalid", BAD_REQUEST, "The host is not valid",
+        "The request does not name exactly one host.",
+        "Send one `Host` header with the host of the URL and nothing else.";
+    /// More header bytes than are read.
+    HeaderTooLarge = "header_too_large", REQUEST_HEADER_FIELDS_TOO_LARGE, "The headers are too large",
+        "The request line and headers are longer than the gateway reads.",
+        "Send fewer or shorter headers. Often the cookies have grown.";
+    /// Framing that could be read in two ways.
+    FramingInvalid = "framing_invalid", BAD_REQUEST, "The request is not well formed",
+        "Where the request ends cannot be told without doubt: `Content-Length`, `Transfer-Encoding` or line ends are not as \
+         RFC 9112 asks.",
+        "Let an HTTP library write the request.";
+    /// The origin cannot be connected to.
+    UpstreamRefused = "upstream_refused", BAD_GATEWAY, "The site cannot be reached",
+        "The site behind the gateway takes no connection.",
+        "Try again later. If it lasts, tell the operator of the site.";
+    /// The origin did not answer as it should.
+    UpstreamFailed = "upstream_failed", BAD_GATEWAY, "The site did not answer properly",
+        "The site behind the gateway broke off, or its answer was not HTTP.",
+        "Try again later. If it lasts, tell the operator of the site.";
+    /// The origin took too long.
+    UpstreamTimeout = "upstream_timeout", GATEWAY_TIMEOUT, "The site took too long",
+        "The site behind the gateway did not answer in time.",
+        "Try again later. If it lasts, tell the operator of the site.";
+    /// A fault of ours.
+    Internal = "internal", INTERNAL_SERVER_ERROR, "The gateway failed",
+        "Something went wrong in the gateway itself.",
+        "Tell the operator of the site, with the `request_id`.";
+}
+
+impl Reason {
+    /// `Retry-After`, where a later attempt can end differently by itself.
+    #[must_use]
+    pub const fn retry_after(self) -> Option<Duration> {
+        match self {
+            // The cool-down between two attempts to reach the issuer.
+            Self::IssuerUnavailable => Some(Duration::from_secs(10)),
+            // Logins open and end by the minute.
+            Self::LoginLimited => Some(Duration::from_secs(30)),
+            Self::PassportRequired
+            | Self::InvalidToken
+            | Self::CredentialAmbiguous
+            | Self::PathAmbiguous
+            | Self::PathInvalid
+            | Self::LoginOff
+            | Self::LoginSecretInvalid
+            | Self::LoginExpired
+            | Self::LoginRefused
+            | Self::NotFound
+            | Self::MethodNotAllowed
+            | Self::HostUnknown
+            | Self::HostInvalid
+            | Self::HeaderTooLarge
+            | Self::FramingInvalid
+            | Self::UpstreamRefused
+            | Self::UpstreamFailed
+            | Self::UpstreamTimeout
+            | Self::Internal => None,
+        }
+    }
+
+    /// How a request that was turned away for this is logged.
+    #[must_use]
+    pub fn decision_word(self) -> DecisionWord {
+        if self.status().is_server_error() { DecisionWord::Error } else { DecisionWord::Deny }
+    }
+
+    /// Whether showing a credential, or a better one, is the remedy.
+    pub(crate) const fn asks_for_credential(self) -> bool {
+        matches!(self, Self::PassportRequired | Self::InvalidToken)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn every_reason_has_a_word_of_its_own_and_something_to_say() {
+        let words: HashSet<_> = Reason::ALL.iter().map(|reason| reason.as_str()).collect();
+        assert_eq!(words.len(), Reason::ALL.len());
+        for reason in Reason::ALL {
+            assert!(reason.as_str().bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'), "{reason:?}");
+            assert!(reason.status().is_client_error() || reason.status().is_server_error(), "{reason:?}");
+            assert!(!reason.title().is_empty() && !reason.title().ends_with('.'), "{reason:?}");
+            for text in [reason.meaning(), reason.remedy()] {
+                assert!(text.ends_with('.') && !text.contains("  "), "{reason:?}");
+                assert_eq!(text.matches('`').count() % 2, 0, "{reason:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_could_not_be_decided_is_an_error_and_the_rest_a_denial() {
+        assert_eq!(Reason::IssuerUnavailable.decision_word(), DecisionWord::Error);
+        assert_eq!(Reason::UpstreamTimeout.decision_word(), DecisionWord::Error);
+        assert_eq!(Reason::PassportRequired.decision_word(), DecisionWord::Deny);
+        assert_eq!(Reason::LoginLimited.decision_word(), DecisionWord::Deny);
+    }
+}

@@ -1,0 +1,137 @@
+//! How a request is turned away: a problem document for programs (RFC 9457), a page for people.
+
+use bytes::Bytes;
+use config::{Login, Site};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, VARY, WWW_AUTHENTICATE};
+use http::{HeaderName, HeaderValue};
+use serde::Serialize;
+
+use crate::{Accepts, Reason, Reply, page};
+
+/// Where the issuer gives out access tokens.
+const TOKEN_ENDPOINT: &str = "/api/v1/modules/oauth/token";
+
+/// The answer to a request that is turned away. `detail` says more than [`Reason::meaning`], where there is more to say.
+///
+/// Absolute URLs are made from the site's configuration, never from what the client sent. `site` is `None` where none is
+/// known, as for a foreign host.
+#[must_use]
+pub fn refuse(site: Option<&Site>, reason: Reason, request_id: &str, accepts: Accepts, detail: Option<&str>) -> Reply {
+    let detail = detail.unwrap_or(reason.meaning());
+    let mut headers = match accepts {
+        Accepts::Html => page::headers().to_vec(),
+        Accepts::Document => vec![(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"))],
+    };
+    headers.push((CACHE_CONTROL, HeaderValue::from_static("no-store")));
+    headers.push((VARY, HeaderValue::from_static("accept")));
+    headers.extend(authenticate(site, reason));
+    if let Some(wait) = reason.retry_after() {
+        headers.push((RETRY_AFTER, HeaderValue::from(wait.as_secs())));
+    }
+    let body = match accepts {
+        Accepts::Html => page::refusal(site, reason, request_id),
+        Accepts::Document => Problem::of(site, reason, request_id, detail).into_body(),
+    };
+    Reply { status: reason.status(), headers, body }
+}
+
+/// A 401 must say how to authenticate (RFC 9110 §11.6.1), and names an error only where a credential was sent
+/// (RFC 6750 §3.1).
+fn authenticate(site: Option<&Site>, reason: Reason) -> Option<(HeaderName, HeaderValue)> {
+    if reason.status() != http::StatusCode::UNAUTHORIZED {
+        return None;
+    }
+    let value = match site {
+        Some(site) if reason == Reason::PassportRequired => {
+            let realm = format!("Bearer realm=\"{}\"", site.url);
+            HeaderValue::from_str(&realm).unwrap_or(HeaderValue::from_static("Bearer"))
+        }
+        None if reason == Reason::PassportRequired => HeaderValue::from_static("Bearer"),
+        Some(_) | None => HeaderValue::from_static("Bearer error=\"invalid_token\""),
+    };
+    Some((WWW_AUTHENTICATE, value))
+}
+
+/// The problem document.
+#[derive(Serialize)]
+struct Problem<'a> {
+    #[serde(rename = "type")]
+    kind: String,
+    title: &'a str,
+    status: u16,
+    reason: &'a str,
+    request_id: &'a str,
+    detail: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    issuer: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ways_in: Option<Vec<WayIn<'a>>>,
+}
+
+/// One way to get a credential that counts here.
+#[derive(Serialize)]
+#[serde(tag = "way", rename_all = "lowercase")]
+pub(crate) enum WayIn<'a> {
+    /// Ask the issuer for an access token.
+    Token {
+        /// Where.
+        at: String,
+        /// What to ask for.
+        body: TokenRequest<'a>,
+    },
+    /// Log in at the gateway.
+    Login {
+        /// Where.
+        at: String,
+        /// How.
+        method: &'static str,
+    },
+}
+
+/// The body of a request for an access token.
+#[derive(Serialize)]
+pub(crate) struct TokenRequest<'a> {
+    pub(crate) domain: &'a str,
+}
+
+/// The ways that are open at a site.
+pub(crate) fn ways_in(site: &Site) -> Vec<WayIn<'_>> {
+    let token = site.issuer.as_ref().map(|issuer| WayIn::Token {
+        at: format!("{issuer}{TOKEN_ENDPOINT}"),
+        body: TokenRequest { domain: site.url.host() },
+    });
+    let login = match site.login {
+        Login::Edge => Some(WayIn::Login { at: format!("{}/.lime/login", site.url), method: "POST" }),
+        Login::Off => None,
+    };
+    token.into_iter().chain(login).collect()
+}
+
+/// Where a reason is explained.
+pub(crate) fn explanation(site: &Site, reason: Reason) -> String {
+    format!("{}/.lime/help#{}", site.url, reason.as_str())
+}
+
+impl<'a> Problem<'a> {
+    fn of(site: Option<&'a Site>, reason: Reason, request_id: &'a str, detail: &'a str) -> Self {
+        let site_says = |about: fn(&'a Site) -> Option<&'a str>| site.and_then(about);
+        Self {
+            kind: site.map_or_else(|| "about:blank".to_owned(), |site| explanation(site, reason)),
+            title: reason.title(),
+            status: reason.status().as_u16(),
+            reason: reason.as_str(),
+            request_id,
+            detail,
+            issuer: site_says(|site| site.issuer.as_ref().map(config::WebOrigin::as_str)),
+            ways_in: site.filter(|_| reason.asks_for_credential()).map(ways_in),
+        }
+    }
+
+    fn into_body(self) -> Bytes {
+        let refused = || br#"{"type":"about:blank","title":"Refused"}"#.to_vec();
+        serde_json::to_vec(&self).unwrap_or_else(|_| refused()).into()
+    }
+}
+
+#[cfg(test)]
+mod tests;

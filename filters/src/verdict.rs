@@ -1,0 +1,91 @@
+//! What the chain decides: the verdict for the client, the decision for the log.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, StatusCode};
+
+use crate::{Fault, Identity, Policy, Reason, Trust};
+
+/// What came of a request.
+#[derive(Debug)]
+pub struct Outcome {
+    /// What to do.
+    pub verdict: Verdict,
+    /// What to log and count.
+    pub decision: Decision,
+}
+
+/// What to do with a request.
+#[derive(Debug)]
+pub enum Verdict {
+    /// It goes on to the origin, with the edits.
+    Continue,
+    /// It is answered here.
+    Respond(Box<Reply>),
+}
+
+/// An answer of the gateway's own, complete but for what the writer adds (`Content-Length`, `Date`).
+#[derive(Clone, Debug)]
+pub struct Reply {
+    /// The status.
+    pub status: StatusCode,
+    /// The headers, `Cache-Control: no-store` among them.
+    pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// The body.
+    pub body: Bytes,
+}
+
+/// What was decided, for the log.
+#[derive(Clone, Debug)]
+pub struct Decision {
+    /// In one word.
+    pub word: DecisionWord,
+    /// Why, unless it was simply allowed.
+    pub reason: Option<Reason>,
+    /// What was wrong with the credential that was shown, which only the log may know.
+    pub fault: Option<Fault>,
+    /// How sure we are of who asked.
+    pub trust: Trust,
+    /// Who asked, if a credential counted.
+    pub identity: Option<Arc<Identity>>,
+    /// What the path asks for; `None` when the path was refused.
+    pub policy: Option<Policy>,
+}
+
+impl Decision {
+    /// Whether a fresher key set might have decided otherwise: look for one in the background.
+    #[must_use]
+    pub fn unknown_kid(&self) -> bool {
+        self.fault == Some(Fault::AccessToken(passport::Refusal::UnknownKey))
+    }
+}
+
+/// A decision in one word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum DecisionWord {
+    /// The request went on.
+    Allow,
+    /// It was refused.
+    Deny,
+    /// It went on, and would have been refused in `enforce`.
+    WouldDeny,
+    /// A challenge was set.
+    Challenge,
+    /// It could not be decided or carried out.
+    Error,
+}
+
+impl DecisionWord {
+    /// The word in logs and metrics.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Allow => "allow",
+            Self::Deny => "deny",
+            Self::WouldDeny => "would_deny",
+            Self::Challenge => "challenge",
+            Self::Error => "error",
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! What is known at the moment of a request: the time, and what the issuer has told so far.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use passport::{KeySet, SiteId, UnixTime};
+
+use crate::Revocations;
+
+/// What is known at this moment.
+#[derive(Clone, Copy, Debug)]
+pub struct Moment<'a> {
+    /// The time.
+    pub now: UnixTime,
+    /// What the site's issuer has told; `None` while it was never reached and nothing was stored.
+    pub issuer: Option<&'a IssuerView>,
+    /// The id of the site at its issuer, once that is known.
+    pub site_id: Option<&'a SiteId>,
+}
+
+/// What an issuer has told. Never changes: swap it whole.
+#[derive(Clone, Debug)]
+pub struct IssuerView {
+    /// The keys it signs with, without those it revoked.
+    pub keys: KeySet,
+    /// Another one for each other key set: verdicts of an earlier one are judged again.
+    pub generation: u64,
+    /// Whose credentials count no longer.
+    pub revocations: Arc<Revocations>,
+    /// Whether the last attempt to reach it succeeded.
+    pub contact: Contact,
+    /// When an attempt last succeeded.
+    pub last_contact: Option<UnixTime>,
+}
+
+/// Whether an issuer can be reached, as far as the last attempt tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Contact {
+    /// The last attempt succeeded.
+    Kept,
+    /// It failed, or there never was one.
+    Lost,
+}
+
+impl Moment<'_> {
+    pub(crate) fn contact(&self) -> Contact {
+        self.issuer.map_or(Contact::Lost, |issuer| issuer.contact)
+    }
+
+    /// Whether more time than `longest` has passed since the issuer was last heard; so it is when it never was.
+    pub(crate) fn is_stale(&self, longest: Duration) -> bool {
+        let last = self.issuer.and_then(|issuer| issuer.last_contact);
+        last.is_none_or(|last| self.now.since(last) > longest)
+    }
+}
