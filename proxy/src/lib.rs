@@ -1,1 +1,40 @@
-//! The gateway: a reverse proxy on Pingora that checks passports
+//! The gateway: a reverse proxy on Pingora that asks agents for passports in front of sites that know nothing of it.
+//!
+//! Everything about a request is decided in `filters`; this crate carries it out. It is the only one that knows Pingora,
+//! and it must never decide about an agent itself.
+//!
+//! Reading order: [`Gateway`] (in `serve`) is the whole as a program runs it. `gateway` is the life of a request, top to
+//! bottom; each of its steps is a method of [`Gate`], which other Pingora proxies may call as well. What a request meets
+//! on its way: `bounds`, `sites`, `downstream`, `own_pages`, `forwarded`, `upstream`, `live`. What goes on beside
+//! requests: `issuer` (what is known of one), `key_refresh`, `issuer_link`, `edge_login`. What lasts and what is told:
+//! `state`, `secret`, `access_log`, `metrics`, `operations`.
+
+mod access_log;
+mod bounds;
+mod clock;
+mod context;
+mod downstream;
+mod edge_login;
+mod forwarded;
+mod gate;
+mod gateway;
+mod issuer;
+mod issuer_api;
+mod issuer_link;
+mod key_refresh;
+mod live;
+mod metrics;
+mod operations;
+mod own_pages;
+mod request_id;
+mod secret;
+mod serve;
+mod sites;
+mod state;
+mod upstream;
+
+pub use context::Context;
+pub use gate::Gate;
+pub use secret::GatewaySecretError;
+pub use serve::{Error, Gateway, Listeners};
+pub use state::StateError;

@@ -1,0 +1,341 @@
+//! The gateway as middleware: what is to be done at each step of a request, for whoever serves it.
+
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use config::Mode;
+use filters::{
+    Accepts, Decision, DecisionWord, HeaderEdit, Moment, Policy, Reason, Reply, Request, Trust, Verdict, is_own_path, refuse,
+};
+use http::header::ALLOW;
+use http::{HeaderValue, Method};
+use ipnet::IpNet;
+use pingora::http::{RequestHeader, ResponseHeader};
+use pingora::proxy::Session;
+use tokio::sync::Notify;
+
+use crate::access_log::AccessLog;
+use crate::clock::Timestamp;
+use crate::context::{Context, End};
+use crate::forwarded::Source;
+use crate::issuer::Issuer;
+use crate::metrics::Metrics;
+use crate::own_pages::Asked;
+use crate::request_id::{RequestId, RequestIds};
+use crate::sites::{Site, Sites};
+use crate::{bounds, downstream, forwarded, live};
+
+/// Idle connections of clients are kept for so long, in seconds; browsers close theirs earlier or soon after.
+const KEEPALIVE_SECONDS: u64 = 60;
+
+/// A client that takes nothing for so long is gone.
+const WRITE_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(60);
+
+/// What the gateway does, as steps that any `ProxyHttp` can call from the callbacks of the same names: a proxy of one's
+/// own becomes a gateway by keeping a [`Context`] in its `CTX` and calling these. Cheap to clone.
+///
+/// `upstream_peer` is not among them: where a request goes is the proxy's own affair.
+#[derive(Clone)]
+pub struct Gate {
+    shared: Arc<Shared>,
+}
+
+/// What a gate is made of.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) sites: Sites,
+    pub(crate) all_sites: Vec<Arc<Site>>,
+    pub(crate) issuers: Vec<Arc<Issuer>>,
+    pub(crate) metrics: Metrics,
+    pub(crate) log: AccessLog,
+    pub(crate) ids: RequestIds,
+    pub(crate) trusted_proxies: Vec<IpNet>,
+    pub(crate) has_warned: AtomicBool,
+    /// Wakes what runs in the name of an agent.
+    pub(crate) reconsider: Arc<Notify>,
+}
+
+impl Gate {
+    pub(crate) fn new(shared: Shared) -> Self {
+        Self { shared: Arc::new(shared) }
+    }
+
+    /// A context for a request that begins now: call it in `new_ctx`. It is counted as in flight until it is dropped.
+    #[must_use]
+    pub fn new_context(&self) -> Context {
+        Context::new(self.clone())
+    }
+
+    /// Judges the request's form and finds its site: call it in `early_request_filter`.
+    ///
+    /// A request that is out of bounds is answered by [`request_filter`](Self::request_filter).
+    pub fn early_request_filter(&self, session: &mut Session, context: &mut Context) {
+        // Pingora would keep an idle connection for ever. What it has already decided to close stays so.
+        if session.get_keepalive() == Some(0) {
+            session.set_keepalive(Some(KEEPALIVE_SECONDS));
+        }
+        session.set_write_timeout(Some(WRITE_TIMEOUT));
+        session.set_total_drain_timeout(Some(downstream::DRAIN_TIME_MAX));
+        if let Some(peer) = downstream::peer(session) {
+            let headers = &session.req_header().headers;
+            let source = Source::of(peer, headers, &self.shared.trusted_proxies);
+            if let Some(id) = source.request_id(headers) {
+                context.request_id = id;
+            }
+            if source.looks_like_a_forgotten_proxy(headers) {
+                self.warn_of_forgotten_proxy(&source);
+            }
+            context.source = Some(source);
+        }
+        match self.find_site(session) {
+            Ok(site) => context.site = Some(site),
+            Err(reason) => context.out_of_bounds = Some(reason),
+        }
+    }
+
+    fn find_site(&self, session: &Session) -> Result<Arc<Site>, Reason> {
+        let header = session.req_header();
+        if !session.is_http2() {
+            bounds::judge_wire(&session.to_h1_raw())?;
+        }
+        bounds::judge(header)?;
+        let host = bounds::host(header)?;
+        self.shared.sites.find(&host).map(Arc::clone).ok_or(Reason::HostUnknown)
+    }
+
+    fn warn_of_forgotten_proxy(&self, source: &Source) {
+        if !self.shared.has_warned.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                peer = %source.peer,
+                "a peer that is no trusted proxy sends X-Forwarded-For, and it is not believed: if it is a proxy of \
+                 yours, add its address to `trusted_proxies`"
+            );
+        }
+    }
+
+    /// Decides about the request, and answers it if it does not go on: call it in `request_filter`. `Ok(true)`: it was
+    /// answered.
+    ///
+    /// # Errors
+    /// When the client cannot be written to.
+    pub async fn request_filter(&self, session: &mut Session, context: &mut Context) -> pingora::Result<bool> {
+        let reply = match (context.out_of_bounds, context.site.clone(), context.source) {
+            (None, Some(site), Some(source)) => self.decide(session, context, &site, &source).await,
+            (reason, site, _) => {
+                let reason = reason.unwrap_or(Reason::Internal);
+                if reason == Reason::FramingInvalid {
+                    session.set_keepalive(None);
+                }
+                Some(refusal(session, context, site.as_deref(), reason))
+            }
+        };
+        let Some(reply) = reply else { return Ok(false) };
+        downstream::answer(session, reply).await?;
+        Ok(true)
+    }
+
+    /// `None`: the request goes on.
+    async fn decide(
+        &self,
+        session: &Session,
+        context: &mut Context,
+        site: &Arc<Site>,
+        source: &Source,
+    ) -> Option<Reply> {
+        let header = session.req_header();
+        let path = downstream::path(header);
+        let request_id = context.request_id.as_str();
+        if is_own_path(path) {
+            let asked =
+                Asked { site, method: &header.method, path, headers: &header.headers, source, request_id };
+            let answer = asked.answer().await;
+            context.decision = of_the_gateway(answer.reason);
+            return Some(answer.reply);
+        }
+        let view = site.issuer.as_ref().map(|issuer| issuer.view());
+        let site_id = site.id.load();
+        let moment =
+            Moment { now: context.at.secs(), issuer: view.as_ref().map(|view| &***view), site_id: site_id.as_deref() };
+        let request =
+            Request { method: &header.method, path, headers: &header.headers, client: source.client, request_id };
+        let outcome = site.chain.run(&request, &moment, &mut context.edits);
+        context.decision = outcome.decision;
+        if context.decision.unknown_kid()
+            && let Some(issuer) = &site.issuer
+        {
+            issuer.metrics.unknown_kid.inc();
+            issuer.keys_wanted.notify_one();
+        }
+        match outcome.verdict {
+            Verdict::Respond(reply) => Some(*reply),
+            Verdict::Continue => {
+                admit(header, context, site);
+                None
+            }
+        }
+    }
+
+    /// Changes what the origin is sent: call it in `upstream_request_filter`, before changes of one's own.
+    ///
+    /// # Errors
+    /// When a header cannot be set, which no input is known to cause.
+    pub fn upstream_request_filter(
+        &self,
+        session: &Session,
+        upstream: &mut RequestHeader,
+        context: &mut Context,
+    ) -> pingora::Result<()> {
+        let received = session.req_header();
+        context.forwarded = true;
+        // Only a proxy is sent a whole URL (RFC 9112 §3.2.2).
+        if !matches!(received.raw_path(), [b'/' | b'*', ..]) {
+            let target = received.uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str).to_owned();
+            upstream.set_raw_path(target.as_bytes())?;
+        }
+        if let Some(source) = &context.source {
+            forwarded::apply(upstream, received, source, downstream::scheme(session), &context.request_id)?;
+        }
+        for edit in context.edits.request(&received.headers) {
+            match edit {
+                HeaderEdit::Remove(name) => drop(upstream.remove_header(&name)),
+                HeaderEdit::Set(name, value) => upstream.insert_header(name, value)?,
+                HeaderEdit::Append(name, value) => drop(upstream.append_header(name, value)?),
+            }
+        }
+        Ok(())
+    }
+
+    /// Changes what the client is sent: call it in `response_filter`, after changes of one's own.
+    ///
+    /// # Errors
+    /// When a header cannot be set, which no input is known to cause.
+    pub fn response_filter(&self, response: &mut ResponseHeader, context: &Context) -> pingora::Result<()> {
+        // Most responses are not changed, and then nothing is collected.
+        let edits: Vec<HeaderEdit> = context.edits.response(&response.headers).collect();
+        for edit in edits {
+            match edit {
+                HeaderEdit::Remove(name) => drop(response.remove_header(&name)),
+                HeaderEdit::Set(name, value) => response.insert_header(name, value)?,
+                HeaderEdit::Append(name, value) => drop(response.append_header(name, value)?),
+            }
+        }
+        Ok(())
+    }
+
+    /// Answers a request that could not be carried out: call it in `fail_to_proxy`. `note` is for the log. Returns the
+    /// status, 0 when there is nobody left to answer or the answer had begun.
+    pub async fn fail_to_proxy(
+        &self,
+        session: &mut Session,
+        context: &mut Context,
+        failure: Option<Reason>,
+        note: String,
+    ) -> u16 {
+        context.note = Some(note);
+        context.decision.word = DecisionWord::Error;
+        session.set_keepalive(None);
+        let Some(reason) = failure else { return 0 };
+        context.decision.reason = Some(reason);
+        if session.response_written().is_some() {
+            return 0;
+        }
+        let identity = context.decision.identity.take();
+        let (trust, policy) = (context.decision.trust, context.decision.policy);
+        let site = context.site.clone();
+        let reply = refusal(session, context, site.as_deref(), reason);
+        context.decision.identity = identity;
+        (context.decision.trust, context.decision.policy) = (trust, policy);
+        let status = reply.status.as_u16();
+        match downstream::answer(session, reply).await {
+            Ok(()) => status,
+            Err(_) => 0,
+        }
+    }
+
+    /// Writes the access line and counts: call it in `logging`.
+    pub fn logging(&self, session: &Session, context: &mut Context) {
+        let header = session.req_header();
+        context.record(&End {
+            method: Some(&header.method),
+            path: downstream::path(header),
+            status: session.response_written().map(|response| response.status.as_u16()),
+            body_bytes: session.body_bytes_sent(),
+        });
+    }
+
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.shared.metrics
+    }
+
+    pub(crate) fn access_log(&self) -> &AccessLog {
+        &self.shared.log
+    }
+
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.shared
+    }
+
+    pub(crate) fn new_request_id(&self, now: Timestamp) -> RequestId {
+        self.shared.ids.make(now)
+    }
+}
+
+impl fmt::Debug for Gate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Gate").field("sites", &self.shared.all_sites.len()).finish_non_exhaustive()
+    }
+}
+
+/// What goes on in the name of an agent ends with it. In observe nobody is refused for policy, and nothing cut.
+fn admit(header: &RequestHeader, context: &mut Context, site: &Arc<Site>) {
+    if site.config.mode == Mode::Enforce
+        && let Some(identity) = &context.decision.identity
+    {
+        live::admit(site, identity);
+        context.cut_line = Some((header.method.clone(), header.uri.clone()));
+    }
+}
+
+fn refusal(session: &Session, context: &mut Context, site: Option<&Site>, reason: Reason) -> Reply {
+    context.decision = Decision {
+        word: reason.decision_word(),
+        reason: Some(reason),
+        fault: None,
+        trust: Trust::Unknown,
+        identity: None,
+        policy: None,
+    };
+    let accepts = Accepts::of(&session.req_header().headers);
+    let config = site.map(|site| &*site.config);
+    let mut reply = refuse(config, reason, context.request_id.as_str(), accepts, None);
+    if reason == Reason::MethodNotAllowed {
+        let methods = [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS];
+        let methods: Vec<&str> = methods.iter().map(Method::as_str).collect();
+        reply.headers.extend(HeaderValue::from_str(&methods.join(", ")).ok().map(|methods| (ALLOW, methods)));
+    }
+    reply
+}
+
+/// The gateway's own pages ask for no passport: what they answer is allowed or refused for their own reasons.
+fn of_the_gateway(reason: Option<Reason>) -> Decision {
+    Decision {
+        word: reason.map_or(DecisionWord::Allow, Reason::decision_word),
+        reason,
+        fault: None,
+        trust: Trust::Unknown,
+        identity: None,
+        policy: Some(Policy::Gateway),
+    }
+}
+
+/// What to tell the operator when the origin takes no connection.
+pub(crate) fn refused_note(site: &Site) -> String {
+    format!("origin refused at {}: is the site running? ({})", site.upstream.text, site.config.defined_at)
+}
+
+/// The same when its name has no address.
+pub(crate) fn unresolved_note(site: &Site, cause: &io::Error) -> String {
+    format!("origin {} has no address: {cause} ({})", site.upstream.text, site.config.defined_at)
+}

@@ -1,0 +1,378 @@
+//! What is known of an issuer: its keys, whose credentials it took back, and whether it can be reached.
+//!
+//! Written by `key_refresh` and `issuer_link`, read by every request as an [`IssuerView`] that is swapped whole. What
+//! was known last lies in the state folder too, so that neither an outage nor a restart makes strangers of agents.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::{ArcSwap, Guard};
+use aws_lc_rs::digest;
+use config::WebOrigin;
+use filters::{Contact, IssuerView, RevocationRow, Revocations, SubjectKind};
+use parking_lot::Mutex;
+use passport::{KeyId, KeySet, SiteId, UnixTime};
+use serde::{Deserialize, Serialize};
+use tokio::sync::{Notify, watch};
+
+use crate::metrics::IssuerMetrics;
+use crate::state::{StateFiles, to_hex};
+
+/// Keys nobody could confirm for so long are not believed.
+const KEYS_MAX_STALE: Duration = Duration::from_hours(24);
+
+/// No credential lives longer, so that a change which is older than this concerns none.
+const ROWS_KEPT_FOR: Duration = Duration::from_hours(25);
+
+/// The files also say when the issuer was last heard; once a minute is often enough for that alone.
+const TOUCHED_EVERY: Duration = Duration::from_secs(60);
+
+/// An issuer, as this process knows it.
+#[derive(Debug)]
+pub(crate) struct Issuer {
+    pub(crate) origin: WebOrigin,
+    view: ArcSwap<IssuerView>,
+    known: Mutex<Known>,
+    files: Arc<StateFiles>,
+    names: FileNames,
+    pub(crate) metrics: IssuerMetrics,
+    /// Somebody showed a token of a key that is not known.
+    pub(crate) keys_wanted: Notify,
+    /// Moves on with every other key set.
+    pub(crate) generations: watch::Sender<u64>,
+    /// There is something to be written.
+    unsaved: Notify,
+    /// Wakes everything that runs in the name of an agent.
+    reconsider: Arc<Notify>,
+}
+
+#[derive(Debug)]
+struct FileNames {
+    keys: String,
+    revocations: String,
+}
+
+#[derive(Debug)]
+struct Known {
+    /// As it was fetched.
+    published: KeySet,
+    /// Without the keys that were revoked.
+    believed: KeySet,
+    revoked: BTreeSet<KeyId>,
+    document: Option<StoredKeys>,
+    revocations: StoredRevocations,
+    table: Arc<Revocations>,
+    generation: u64,
+    contact: Contact,
+    last_contact: Option<UnixTime>,
+    /// Whether the revocation log is followed: then contact is what that says, not that keys can be fetched.
+    follows_log: bool,
+    keys_unsaved: Unsaved,
+    revocations_unsaved: Unsaved,
+}
+
+/// Whether what is known differs from the file, and when that was last written.
+#[derive(Debug, Default)]
+struct Unsaved {
+    differs: bool,
+    saved_at: Option<UnixTime>,
+}
+
+/// The key-set file.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct StoredKeys {
+    issuer: String,
+    fetched_at: UnixTime,
+    jwks: String,
+    /// A key is revoked for ever: its name stays here, whatever becomes of the log.
+    revoked: BTreeSet<KeyId>,
+}
+
+/// The revocation file. `rows` is filled only as it is written.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+struct StoredRevocations {
+    issuer: String,
+    /// The position in the log up to which rows are in the table; `None` before the first answer.
+    seq: Option<u64>,
+    heard_at: Option<UnixTime>,
+    rows: Vec<RevocationRow>,
+    /// The ids of our sites there, by URL.
+    sites: BTreeMap<String, SiteId>,
+}
+
+/// How the rows of an answer stand to those that were known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rows {
+    /// They follow them.
+    Further,
+    /// They replace them.
+    All,
+}
+
+impl Issuer {
+    /// What the state folder knows of an issuer. A file that is not believed is as good as none, and said so aloud.
+    pub(crate) fn open(
+        origin: WebOrigin,
+        files: Arc<StateFiles>,
+        metrics: IssuerMetrics,
+        reconsider: Arc<Notify>,
+        now: UnixTime,
+    ) -> Self {
+        let name = to_hex(digest::digest(&digest::SHA256, origin.as_str().as_bytes()).as_ref());
+        let name = name.get(..16).unwrap_or_default();
+        let names = FileNames { keys: format!("keys-{name}.json"), revocations: format!("revocations-{name}.json") };
+        let document = load::<StoredKeys>(&files, &names.keys).filter(|stored| stored.issuer == origin.as_str());
+        let document = document.filter(|stored| now.since(stored.fetched_at) <= KEYS_MAX_STALE);
+        let keys = document.as_ref().and_then(|stored| KeySet::from_jwks(stored.jwks.as_bytes()).ok());
+        let stored = load::<StoredRevocations>(&files, &names.revocations);
+        let mut stored = stored.filter(|stored| stored.issuer == origin.as_str()).unwrap_or_default();
+        origin.as_str().clone_into(&mut stored.issuer);
+        let mut revoked = document.as_ref().map(|stored| stored.revoked.clone()).unwrap_or_default();
+        let mut rows = std::mem::take(&mut stored.rows);
+        rows.retain(|row| still_matters(row, now));
+        revoked.extend(revoked_keys(&rows));
+        let last_contact = stored.heard_at.or(document.as_ref().map(|stored| stored.fetched_at));
+        let published = keys.unwrap_or_default();
+        let known = Known {
+            believed: published.without(&revoked),
+            published,
+            revoked,
+            document,
+            revocations: stored,
+            table: Arc::new(Revocations::from_rows(rows)),
+            generation: 1,
+            contact: Contact::Lost,
+            last_contact,
+            follows_log: false,
+            keys_unsaved: Unsaved::default(),
+            revocations_unsaved: Unsaved::default(),
+        };
+        Self {
+            origin,
+            view: ArcSwap::from_pointee(known.view()),
+            known: Mutex::new(known),
+            files,
+            names,
+            metrics,
+            keys_wanted: Notify::new(),
+            generations: watch::Sender::new(1),
+            unsaved: Notify::new(),
+            reconsider,
+        }
+    }
+
+    /// What a request is judged by.
+    pub(crate) fn view(&self) -> Guard<Arc<IssuerView>> {
+        self.view.load()
+    }
+
+    /// The revocation log will be followed.
+    pub(crate) fn follow_log(&self) {
+        self.known.lock().follows_log = true;
+    }
+
+    /// The position in the log up to which rows are known.
+    pub(crate) fn position(&self) -> Option<u64> {
+        self.known.lock().revocations.seq
+    }
+
+    /// The id of a site of ours, as it was last told.
+    pub(crate) fn site_id(&self, url: &WebOrigin) -> Option<SiteId> {
+        self.known.lock().revocations.sites.get(url.as_str()).cloned()
+    }
+
+    /// Takes over a key set that was fetched.
+    pub(crate) fn took_keys(&self, keys: KeySet, jwks: &str, now: UnixTime) {
+        let mut known = self.known.lock();
+        let is_new = known.document.as_ref().is_none_or(|stored| stored.jwks != jwks) || known.published.is_empty();
+        if is_new {
+            known.published = keys;
+            known.keys_changed();
+        }
+        let revoked = known.revoked.clone();
+        let issuer = self.origin.as_str().to_owned();
+        known.document = Some(StoredKeys { issuer, fetched_at: now, jwks: jwks.to_owned(), revoked });
+        known.keys_unsaved.differs |= is_new || known.keys_unsaved.is_due(now);
+        known.contact = Contact::Kept;
+        if !known.follows_log {
+            known.last_contact = Some(now);
+        }
+        self.metrics.last_success.set(i64::try_from(now.as_secs()).unwrap_or(i64::MAX));
+        self.publish(&known);
+    }
+
+    /// An attempt to reach the issuer failed. Keys that nobody confirmed for too long are given up.
+    pub(crate) fn lost(&self, now: UnixTime) {
+        let mut known = self.known.lock();
+        known.contact = Contact::Lost;
+        let stale = known.document.as_ref().is_none_or(|stored| now.since(stored.fetched_at) > KEYS_MAX_STALE);
+        if stale && !known.published.is_empty() {
+            tracing::warn!(issuer = %self.origin, "the key set could not be fetched for 24 h and is no longer believed");
+            known.published = KeySet::default();
+            known.keys_changed();
+        }
+        self.publish(&known);
+    }
+
+    /// The issuer was heard, and up to now no row of its log is missing.
+    pub(crate) fn heard(&self, now: UnixTime) {
+        let mut known = self.known.lock();
+        known.contact = Contact::Kept;
+        known.last_contact = Some(now);
+        known.revocations.heard_at = Some(now);
+        known.revocations_unsaved.differs |= known.revocations_unsaved.is_due(now);
+        self.publish(&known);
+    }
+
+    /// Takes over rows of the log up to position `seq`, and closes what runs in the name of those they concern.
+    pub(crate) fn took_rows(&self, rows: Vec<RevocationRow>, seq: u64, which: Rows) {
+        let mut known = self.known.lock();
+        if which == Rows::Further && known.revocations.seq.is_some_and(|known| seq <= known) {
+            return;
+        }
+        known.revoke_keys(revoked_keys(&rows));
+        let changes = which == Rows::All || !rows.is_empty();
+        known.table = Arc::new(match which {
+            Rows::Further => known.table.with_all(rows),
+            Rows::All => Revocations::from_rows(rows),
+        });
+        known.revocations.seq = Some(seq);
+        known.revocations_unsaved.differs = true;
+        self.publish(&known);
+        if changes {
+            self.reconsider.notify_waiters();
+        }
+    }
+
+    /// Takes over the ids of our sites.
+    pub(crate) fn took_site_ids(&self, ids: impl IntoIterator<Item = (String, SiteId)>) {
+        let mut known = self.known.lock();
+        for (url, id) in ids {
+            if known.revocations.sites.get(&url) != Some(&id) {
+                known.revocations.sites.insert(url, id);
+                known.revocations_unsaved.differs = true;
+            }
+        }
+        self.publish(&known);
+    }
+
+    fn publish(&self, known: &Known) {
+        let view = known.view();
+        self.metrics.keys.set(i64::try_from(view.keys.len()).unwrap_or(i64::MAX));
+        self.metrics.contact.set(i64::from(known.contact == Contact::Kept));
+        self.view.store(Arc::new(view));
+        self.generations.send_if_modified(|generation| {
+            let moved = *generation != known.generation;
+            *generation = known.generation;
+            moved
+        });
+        if known.keys_unsaved.differs || known.revocations_unsaved.differs {
+            self.unsaved.notify_one();
+        }
+    }
+
+    /// Writes what changed to the state folder, for as long as it is polled. Changes that come while the disk is busy go
+    /// with the next write.
+    pub(crate) async fn save_changes(self: Arc<Self>) {
+        loop {
+            self.unsaved.notified().await;
+            let issuer = Arc::clone(&self);
+            if let Err(cause) = tokio::task::spawn_blocking(move || issuer.save()).await {
+                tracing::error!(issuer = %self.origin, error = &cause as &dyn std::error::Error, "saving failed");
+            }
+        }
+    }
+
+    /// Writes what changed since the last time. Blocks for as long as the disk takes.
+    pub(crate) fn save(&self) {
+        let now = crate::clock::now();
+        let (keys, revocations) = {
+            let mut known = self.known.lock();
+            let keys = known.document.clone().filter(|_| known.keys_unsaved.take(now));
+            let revocations = known.revocations_unsaved.take(now).then(|| {
+                let rows = known.table.rows().filter(|row| still_matters(row, now)).collect();
+                StoredRevocations { rows, ..known.revocations.clone() }
+            });
+            (keys, revocations)
+        };
+        // Said, and tried again with the next change: serving does not depend on it.
+        let said = |stored: Result<(), crate::state::StateError>| {
+            if let Err(cause) = stored {
+                tracing::error!(error = &cause as &dyn std::error::Error, "state was not saved");
+            }
+        };
+        if let Some(keys) = keys {
+            said(self.files.store(&self.names.keys, &keys));
+        }
+        if let Some(revocations) = revocations {
+            said(self.files.store(&self.names.revocations, &revocations));
+        }
+    }
+}
+
+impl Known {
+    fn view(&self) -> IssuerView {
+        IssuerView {
+            keys: self.believed.clone(),
+            generation: self.generation,
+            revocations: Arc::clone(&self.table),
+            contact: self.contact,
+            last_contact: self.last_contact,
+        }
+    }
+
+    fn revoke_keys(&mut self, kids: Vec<KeyId>) {
+        let before = self.revoked.len();
+        self.revoked.extend(kids);
+        if self.revoked.len() == before {
+            return;
+        }
+        if let Some(stored) = &mut self.document {
+            stored.revoked.clone_from(&self.revoked);
+            self.keys_unsaved.differs = true;
+        }
+        self.keys_changed();
+    }
+
+    fn keys_changed(&mut self) {
+        self.believed = self.published.without(&self.revoked);
+        self.generation += 1;
+    }
+}
+
+impl Unsaved {
+    fn is_due(&self, now: UnixTime) -> bool {
+        self.saved_at.is_none_or(|saved| now.since(saved) >= TOUCHED_EVERY)
+    }
+
+    fn take(&mut self, now: UnixTime) -> bool {
+        let differs = std::mem::take(&mut self.differs);
+        if differs {
+            self.saved_at = Some(now);
+        }
+        differs
+    }
+}
+
+fn revoked_keys(rows: &[RevocationRow]) -> Vec<KeyId> {
+    let keys = rows.iter().filter(|row| row.kind == SubjectKind::Key);
+    keys.filter_map(|row| row.id.parse().ok()).collect()
+}
+
+fn still_matters(row: &RevocationRow, now: UnixTime) -> bool {
+    row.suspended || now.since(row.not_before) <= ROWS_KEPT_FOR
+}
+
+fn load<T: serde::de::DeserializeOwned>(files: &StateFiles, name: &str) -> Option<T> {
+    match files.load(name) {
+        Ok(stored) => stored,
+        Err(cause) => {
+            tracing::warn!(error = &cause as &dyn std::error::Error, "a state file is not believed and left aside");
+            None
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,71 @@
+//! Passports of approved logins on their way from the event stream to the site they are for.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use passport::{Expected, LoginPassport, LoginRequestId, Refusal, SiteId, verify};
+
+use super::Link;
+use super::events::Approved;
+use crate::clock::now;
+use crate::sites::Site;
+
+/// How far the issuer's clock and ours may differ.
+const LEEWAY: Duration = Duration::from_secs(30);
+
+/// Passports that wait for a key set which knows their key; more at once come again with the next stream.
+const WAITING_MAX: usize = 64;
+
+#[derive(Debug)]
+pub(super) struct Approvals<'a> {
+    link: &'a Link,
+    waiting: VecDeque<Approved>,
+}
+
+impl<'a> Approvals<'a> {
+    pub(super) const fn new(link: &'a Link) -> Self {
+        Self { link, waiting: VecDeque::new() }
+    }
+
+    /// Gives a passport that counts to the site it is for.
+    pub(super) fn take(&mut self, approved: Approved) {
+        let Some(site) = self.site(&approved.site_id) else { return };
+        let Some(login) = &site.login else { return };
+        let issuer = &self.link.issuer;
+        let expected =
+            Expected { issuer: issuer.origin.as_str(), recipient: approved.site_id.as_str(), leeway: LEEWAY };
+        match verify::<LoginPassport>(&approved.agent_passport_jwt, &issuer.view().keys, &expected, now()) {
+            Ok(passport) if passport.request_id == approved.login_request_id => login.approved(passport, now()),
+            Ok(_) => self.refused(&approved, "it is for another request"),
+            Err(Refusal::UnknownKey) if self.waiting.len() < WAITING_MAX => {
+                issuer.keys_wanted.notify_one();
+                self.waiting.push_back(approved);
+            }
+            Err(refusal) => self.refused(&approved, refusal.code()),
+        }
+    }
+
+    /// There is another key set.
+    pub(super) fn retry(&mut self) {
+        for approved in std::mem::take(&mut self.waiting) {
+            self.take(approved);
+        }
+    }
+
+    /// Nobody approved it in time.
+    pub(super) fn expired(&self, request: &LoginRequestId, site: &SiteId) {
+        if let Some(login) = self.site(site).and_then(|site| site.login.as_ref()) {
+            login.expired(request, now());
+        }
+    }
+
+    fn site(&self, id: &SiteId) -> Option<&'a Site> {
+        let has_id = |site: &&std::sync::Arc<Site>| site.id.load().as_deref() == Some(id);
+        self.link.sites.iter().find(has_id).map(std::sync::Arc::as_ref)
+    }
+
+    fn refused(&self, approved: &Approved, why: &str) {
+        let issuer = &self.link.issuer.origin;
+        tracing::warn!(%issuer, request = %approved.login_request_id, why, "a login passport was refused");
+    }
+}

@@ -1,0 +1,95 @@
+//! Keeps an issuer's key set fresh, in the background: no request ever waits for it.
+//!
+//! As often as the issuer's `max-age` asks, and when a token of an unknown key was shown; but never twice within the
+//! cool-down, so that a storm of such tokens is one fetch.
+
+use std::convert::Infallible;
+use std::error::Error;
+use std::sync::Arc;
+use std::time::Duration;
+
+use filters::Contact;
+use passport::{KeySet, KeySetError};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep_until};
+
+use crate::clock::{jittered, now};
+use crate::issuer::Issuer;
+use crate::issuer_api::{ApiError, IssuerApi};
+
+/// Between a fetch and one that an unknown key asks for, also after a failure.
+const COOL_DOWN: Duration = Duration::from_secs(10);
+
+/// After a failure: a jittered tenth less is still no less than the cool-down.
+const RETRY: Duration = Duration::from_millis(11_200);
+
+/// Between two fetches that nobody asked for: what `max-age` says, within these.
+const PERIOD_MIN: Duration = Duration::from_secs(1);
+const PERIOD_MAX: Duration = Duration::from_mins(5);
+
+/// Why a key set was not taken over.
+#[derive(Debug, thiserror::Error)]
+enum RefreshError {
+    #[error(transparent)]
+    Api(#[from] ApiError),
+    #[error("the key set cannot be used")]
+    KeySet(#[from] KeySetError),
+}
+
+/// Refreshes for as long as it is polled. `first` is let go once a fetch has succeeded.
+pub(crate) async fn keep_fresh(issuer: Arc<Issuer>, api: IssuerApi, first: mpsc::Sender<Infallible>) {
+    let mut first = Some(first);
+    let mut failed_before = false;
+    loop {
+        let started = Instant::now();
+        let refreshed = refresh(&issuer, &api).await;
+        let period = match &refreshed {
+            Ok(period) => {
+                drop(first.take());
+                *period
+            }
+            Err(cause) => {
+                failed(&issuer, cause, failed_before);
+                RETRY
+            }
+        };
+        failed_before = refreshed.is_err();
+        let next = started + jittered(period);
+        tokio::select! {
+            () = sleep_until(next) => {}
+            () = wanted(&issuer, started + COOL_DOWN) => {}
+        }
+    }
+}
+
+/// Somebody asked for a key that is not known, and the cool-down is over.
+async fn wanted(issuer: &Issuer, not_before: Instant) {
+    issuer.keys_wanted.notified().await;
+    sleep_until(not_before).await;
+}
+
+async fn refresh(issuer: &Issuer, api: &IssuerApi) -> Result<Duration, RefreshError> {
+    let jwks = api.jwks().await?;
+    let keys = KeySet::from_jwks(jwks.document.as_bytes())?;
+    if issuer.view().contact == Contact::Lost {
+        tracing::info!(issuer = %issuer.origin, keys = keys.len(), "the key set was fetched");
+    }
+    issuer.took_keys(keys, &jwks.document, now());
+    issuer.metrics.refreshed.inc();
+    Ok(jwks.max_age.unwrap_or(PERIOD_MAX).clamp(PERIOD_MIN, PERIOD_MAX))
+}
+
+/// The last good set stays. Of a series of failures the first is said aloud.
+fn failed(issuer: &Issuer, cause: &RefreshError, failed_before: bool) {
+    issuer.metrics.refresh_failed.inc();
+    issuer.lost(now());
+    if failed_before {
+        return;
+    }
+    tracing::warn!(
+        issuer = %issuer.origin,
+        keys = issuer.view().keys.len(),
+        error = cause as &dyn Error,
+        "the key set could not be fetched; the last one stays in use"
+    );
+}

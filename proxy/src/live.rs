@@ -1,0 +1,136 @@
+//! Requests that are under way in the name of an agent, and their end when it is suspended.
+//!
+//! A request that was admitted says so to the task that serves it. When revocations change, each such task looks again;
+//! if its agent counts no longer, the whole request is dropped, and with it both connections: a stream that was opened
+//! before a suspension does not outlive it. A credential that merely ends while its stream is open does not cut it.
+
+use std::cell::RefCell;
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::Poll;
+
+use async_trait::async_trait;
+use filters::Identity;
+use pingora::apps::{HttpServerApp, HttpServerOptions, ReusedHttpStream, ServerApp};
+use pingora::protocols::Stream;
+use pingora::protocols::http::ServerSession;
+use pingora::protocols::http::v2::server::H2Options;
+use pingora::server::ShutdownWatch;
+use tokio::sync::Notify;
+
+use crate::sites::Site;
+
+tokio::task_local! {
+    static ADMITTED: RefCell<Option<Admitted>>;
+}
+
+/// In whose name a request runs.
+#[derive(Debug)]
+struct Admitted {
+    site: Arc<Site>,
+    identity: Arc<Identity>,
+}
+
+impl Admitted {
+    fn still_counts(&self) -> bool {
+        let Some(issuer) = &self.site.issuer else { return true };
+        let id = self.site.id.load();
+        issuer.view().revocations.allows(&self.identity, id.as_deref())
+    }
+}
+
+/// From here on, this task runs in the name of an agent. Outside of a [`Watched`] app it means nothing.
+pub(crate) fn admit(site: &Arc<Site>, identity: &Arc<Identity>) {
+    let admitted = Admitted { site: Arc::clone(site), identity: Arc::clone(identity) };
+    // The error is that of a task nobody watches.
+    ADMITTED.try_with(|slot| drop(slot.replace(Some(admitted)))).unwrap_or_default();
+}
+
+/// An app whose requests end with the agents they run for.
+pub(crate) struct Watched<A> {
+    pub(crate) app: Arc<A>,
+    /// Wakes them to look whether they still may.
+    pub(crate) reconsider: Arc<Notify>,
+    pub(crate) cut: prometheus::IntCounter,
+}
+
+#[async_trait]
+impl<A: HttpServerApp + Send + Sync + 'static> HttpServerApp for Watched<A> {
+    async fn process_new_http(
+        self: &Arc<Self>,
+        session: ServerSession,
+        shutdown: &ShutdownWatch,
+    ) -> Option<ReusedHttpStream> {
+        ADMITTED.scope(RefCell::default(), self.serve(session, shutdown)).await
+    }
+
+    fn h2_options(&self) -> Option<H2Options> {
+        self.app.h2_options()
+    }
+
+    fn server_options(&self) -> Option<&HttpServerOptions> {
+        self.app.server_options()
+    }
+
+    async fn http_cleanup(&self) {
+        self.app.http_cleanup().await;
+    }
+}
+
+impl<A: HttpServerApp + Send + Sync + 'static> Watched<A> {
+    async fn serve(&self, session: ServerSession, shutdown: &ShutdownWatch) -> Option<ReusedHttpStream> {
+        let mut served = pin!(self.app.process_new_http(session, shutdown));
+        loop {
+            // Made before the request can be admitted: whatever changes from here on is noticed.
+            let mut changed = pin!(self.reconsider.notified());
+            let done = poll_fn(|context| {
+                if let Poll::Ready(done) = served.as_mut().poll(context) {
+                    return Poll::Ready(Some(done));
+                }
+                // Nobody is waited for on behalf of those who are not watched: waiting takes a lock.
+                if ADMITTED.with(|slot| slot.borrow().is_some()) {
+                    changed.as_mut().poll(context).map(|()| None)
+                } else {
+                    Poll::Pending
+                }
+            });
+            if let Some(done) = done.await {
+                return done;
+            }
+            let counts = ADMITTED.with(|slot| slot.borrow().as_ref().is_none_or(Admitted::still_counts));
+            if !counts {
+                self.cut.inc();
+                return None;
+            }
+        }
+    }
+}
+
+/// The door of a server: counts who is inside.
+pub(crate) struct Door<A> {
+    pub(crate) app: Arc<A>,
+    pub(crate) inside: Arc<AtomicUsize>,
+}
+
+#[async_trait]
+impl<A: ServerApp + Send + Sync + 'static> ServerApp for Door<A> {
+    async fn process_new(self: &Arc<Self>, stream: Stream, shutdown: &ShutdownWatch) -> Option<Stream> {
+        self.inside.fetch_add(1, Ordering::AcqRel);
+        let _inside = Inside(&self.inside);
+        self.app.process_new(stream, shutdown).await
+    }
+
+    async fn cleanup(&self) {
+        self.app.cleanup().await;
+    }
+}
+
+struct Inside<'a>(&'a AtomicUsize);
+
+impl Drop for Inside<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
+}

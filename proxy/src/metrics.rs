@@ -1,0 +1,195 @@
+//! What is counted, in a registry of its own. Labels come from the configuration and from fixed lists: no agent, path or
+//! key id ever becomes one.
+
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use config::Mode;
+use filters::{Decision, DecisionWord};
+use prometheus::{
+    Encoder as _, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
+};
+
+use crate::access_log::mode;
+
+/// From a local origin's fraction of a millisecond to a slow page.
+const SECONDS: &[f64] = &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+
+/// Everything that is counted.
+#[derive(Debug)]
+pub(crate) struct Metrics {
+    registry: Registry,
+    requests: IntCounterVec,
+    decisions: IntCounterVec,
+    duration: Histogram,
+    pub(crate) in_flight: IntGauge,
+    pub(crate) streams_cut: IntCounter,
+    pub(crate) log_lines_dropped: IntCounter,
+    jwks_refresh: IntCounterVec,
+    jwks_keys: IntGaugeVec,
+    jwks_last_success: IntGaugeVec,
+    unknown_kid: IntCounterVec,
+    contact: IntGaugeVec,
+}
+
+/// The counters of one issuer.
+#[derive(Clone, Debug)]
+pub(crate) struct IssuerMetrics {
+    pub(crate) refreshed: IntCounter,
+    pub(crate) refresh_failed: IntCounter,
+    pub(crate) keys: IntGauge,
+    pub(crate) last_success: IntGauge,
+    pub(crate) unknown_kid: IntCounter,
+    pub(crate) contact: IntGauge,
+}
+
+/// The counters a site's requests meet most, found once and then kept.
+#[derive(Debug, Default)]
+pub(crate) struct SiteMetrics {
+    requests: [[OnceLock<IntCounter>; WORDS.len()]; CLASSES.len()],
+    allowed: OnceLock<IntCounter>,
+}
+
+const CLASSES: [&str; 6] = ["none", "1xx", "2xx", "3xx", "4xx", "5xx"];
+
+const WORDS: [DecisionWord; 5] = [
+    DecisionWord::Allow,
+    DecisionWord::Deny,
+    DecisionWord::WouldDeny,
+    DecisionWord::Challenge,
+    DecisionWord::Error,
+];
+
+impl Metrics {
+    pub(crate) fn new() -> Result<Self, prometheus::Error> {
+        let registry = Registry::new_custom(Some("lime_gateway".to_owned()), None)?;
+        let counters = |name: &str, help: &str, labels: &[&str]| {
+            let counters = IntCounterVec::new(Opts::new(name, help), labels)?;
+            registry.register(Box::new(counters.clone()))?;
+            Ok::<_, prometheus::Error>(counters)
+        };
+        let gauges = |name: &str, help: &str, labels: &[&str]| {
+            let gauges = IntGaugeVec::new(Opts::new(name, help), labels)?;
+            registry.register(Box::new(gauges.clone()))?;
+            Ok::<_, prometheus::Error>(gauges)
+        };
+        let counter = |name: &str, help: &str| {
+            let counter = IntCounter::new(name, help)?;
+            registry.register(Box::new(counter.clone()))?;
+            Ok::<_, prometheus::Error>(counter)
+        };
+        let in_flight = IntGauge::new("requests_in_flight", "Requests being served now.")?;
+        registry.register(Box::new(in_flight.clone()))?;
+        let opts = HistogramOpts::new("request_duration_seconds", "From the request's header to the answer's last byte.");
+        let duration = Histogram::with_opts(opts.buckets(SECONDS.to_vec()))?;
+        registry.register(Box::new(duration.clone()))?;
+        gauges("build_info", "1, labelled with the version.", &["version"])?
+            .with_label_values(&[env!("CARGO_PKG_VERSION")])
+            .set(1);
+        Ok(Self {
+            requests: counters("requests_total", "Requests answered.", &["site", "status_class", "decision"])?,
+            decisions: counters("decisions_total", "Decisions by reason.", &["site", "decision", "reason", "mode"])?,
+            duration,
+            in_flight,
+            streams_cut: counter("streams_cut_total", "Open streams closed because their agent was suspended.")?,
+            log_lines_dropped: counter("access_log_dropped_total", "Access lines nobody took in time.")?,
+            jwks_refresh: counters("jwks_refresh_total", "Attempts to fetch a key set.", &["issuer", "result"])?,
+            jwks_keys: gauges("jwks_keys", "Keys that are believed.", &["issuer"])?,
+            jwks_last_success: gauges(
+                "jwks_last_success_timestamp_seconds",
+                "When the key set was last fetched.",
+                &["issuer"],
+            )?,
+            unknown_kid: counters("jwks_unknown_kid_total", "Tokens of a key nobody published.", &["issuer"])?,
+            contact: gauges("issuer_contact", "1 while the last attempt to reach the issuer succeeded.", &["issuer"])?,
+            registry,
+        })
+    }
+
+    pub(crate) fn issuer(&self, issuer: &str) -> IssuerMetrics {
+        IssuerMetrics {
+            refreshed: self.jwks_refresh.with_label_values(&[issuer, "ok"]),
+            refresh_failed: self.jwks_refresh.with_label_values(&[issuer, "failed"]),
+            keys: self.jwks_keys.with_label_values(&[issuer]),
+            last_success: self.jwks_last_success.with_label_values(&[issuer]),
+            unknown_kid: self.unknown_kid.with_label_values(&[issuer]),
+            contact: self.contact.with_label_values(&[issuer]),
+        }
+    }
+
+    /// Counts a request that has ended. `site` is its URL, empty when no site was found.
+    pub(crate) fn count(&self, site: &str, known: Option<(&SiteMetrics, Mode)>, ended: &Ended<'_>) {
+        self.duration.observe(ended.took.as_secs_f64());
+        let (class, word) = (class(ended.status), ended.decision.word);
+        let found = || self.requests.with_label_values(&[site, CLASSES.get(class).unwrap_or(&""), word.as_str()]);
+        let kept = known.and_then(|(kept, _)| kept.requests.get(class)?.get(index(word)));
+        match kept {
+            Some(kept) => kept.get_or_init(found).inc(),
+            None => found().inc(),
+        }
+        let reason = ended.decision.reason.map_or("", filters::Reason::as_str);
+        let mode = known.map_or("", |(_, found)| mode(found));
+        let found = || self.decisions.with_label_values(&[site, word.as_str(), reason, mode]);
+        match known {
+            Some((kept, _)) if word == DecisionWord::Allow && reason.is_empty() => kept.allowed.get_or_init(found).inc(),
+            Some(_) | None => found().inc(),
+        }
+    }
+
+    /// The text format of Prometheus.
+    pub(crate) fn text(&self) -> Result<Vec<u8>, prometheus::Error> {
+        let mut text = Vec::new();
+        TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
+        Ok(text)
+    }
+}
+
+/// A request that has ended, as it is counted.
+#[derive(Debug)]
+pub(crate) struct Ended<'a> {
+    pub(crate) status: Option<u16>,
+    pub(crate) took: Duration,
+    pub(crate) decision: &'a Decision,
+}
+
+fn class(status: Option<u16>) -> usize {
+    status.map_or(0, |status| usize::from(status / 100).min(CLASSES.len() - 1))
+}
+
+fn index(word: DecisionWord) -> usize {
+    WORDS.iter().position(|known| *known == word).unwrap_or(WORDS.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use filters::Trust;
+
+    use super::*;
+
+    #[test]
+    fn requests_are_counted_by_site_class_and_decision() {
+        let metrics = Metrics::new().unwrap();
+        let site = SiteMetrics::default();
+        for (status, word) in [
+            (Some(200), DecisionWord::Allow),
+            (Some(204), DecisionWord::Allow),
+            (Some(401), DecisionWord::Deny),
+            (None, DecisionWord::Error),
+        ] {
+            let decision = Decision { word, reason: None, fault: None, trust: Trust::Unknown, identity: None, policy: None };
+            let ended = Ended { status, took: Duration::from_millis(3), decision: &decision };
+            metrics.count("https://shop.example", Some((&site, Mode::Enforce)), &ended);
+        }
+        let text = String::from_utf8(metrics.text().unwrap()).unwrap();
+        for line in [
+            r#"lime_gateway_requests_total{decision="allow",site="https://shop.example",status_class="2xx"} 2"#,
+            r#"lime_gateway_requests_total{decision="deny",site="https://shop.example",status_class="4xx"} 1"#,
+            r#"lime_gateway_requests_total{decision="error",site="https://shop.example",status_class="none"} 1"#,
+            r#"lime_gateway_decisions_total{decision="allow",mode="enforce",reason="",site="https://shop.example"} 2"#,
+            r#"lime_gateway_request_duration_seconds_bucket{le="0.005"} 4"#,
+            "lime_gateway_requests_in_flight 0",
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
+        }
+    }
+}

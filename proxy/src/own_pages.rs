@@ -1,0 +1,137 @@
+//! What the gateway serves itself, below `/.lime/`.
+
+use bytes::Bytes;
+use filters::{Accepts, Reason, Reply, help, refuse, set_cookie};
+use http::header::{ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, SET_COOKIE};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use passport::{LoginRequestId, UnixTime};
+use serde_json::json;
+
+use crate::clock::{Timestamp, now};
+use crate::edge_login::{EdgeLogin, Outcome};
+use crate::forwarded::Source;
+use crate::sites::Site;
+
+/// A poll is held for a moment, so that coming again at once would gain nothing.
+const POLL_AGAIN: HeaderValue = HeaderValue::from_static("1");
+
+/// A request for one of our own pages.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Asked<'a> {
+    pub(crate) site: &'a Site,
+    pub(crate) method: &'a Method,
+    pub(crate) path: &'a [u8],
+    pub(crate) headers: &'a HeaderMap,
+    pub(crate) source: &'a Source,
+    pub(crate) request_id: &'a str,
+}
+
+/// An answer, and why it is a refusal if it is one.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) reply: Reply,
+    pub(crate) reason: Option<Reason>,
+}
+
+enum Page<'a> {
+    Help,
+    Login(&'a EdgeLogin),
+    Outcome(&'a EdgeLogin, LoginRequestId),
+}
+
+impl Asked<'_> {
+    pub(crate) async fn answer(&self) -> Answer {
+        let answered = match self.page() {
+            Ok(page) => self.serve(page).await,
+            Err(reason) => Err((reason, None)),
+        };
+        match answered {
+            Ok(reply) => Answer { reply, reason: None },
+            Err((reason, allow)) => {
+                let accepts = Accepts::of(self.headers);
+                let mut reply = refuse(Some(&self.site.config), reason, self.request_id, accepts, None);
+                reply.headers.extend(allow.map(|methods| (ALLOW, HeaderValue::from_static(methods))));
+                Answer { reply, reason: Some(reason) }
+            }
+        }
+    }
+
+    fn page(&self) -> Result<Page<'_>, Reason> {
+        let path = std::str::from_utf8(self.path).map_err(|_| Reason::NotFound)?;
+        match path.strip_prefix("/.lime/") {
+            Some("help") => Ok(Page::Help),
+            Some("login") => Ok(Page::Login(self.login()?)),
+            Some(rest) => match rest.strip_prefix("login/").map(str::parse) {
+                Some(Ok(request)) => Ok(Page::Outcome(self.login()?, request)),
+                Some(Err(_)) | None => Err(Reason::NotFound),
+            },
+            None => Err(Reason::NotFound),
+        }
+    }
+
+    fn login(&self) -> Result<&EdgeLogin, Reason> {
+        self.site.login.as_ref().ok_or(Reason::LoginOff)
+    }
+
+    async fn serve(&self, page: Page<'_>) -> Result<Reply, (Reason, Option<&'static str>)> {
+        let is_read = self.method == Method::GET || self.method == Method::HEAD;
+        match page {
+            Page::Help if is_read => Ok(help(Some(&self.site.config), Accepts::of(self.headers))),
+            Page::Help => Err((Reason::MethodNotAllowed, Some("GET, HEAD"))),
+            Page::Login(login) if self.method == Method::POST => self.open(login).await.map_err(|reason| (reason, None)),
+            Page::Login(_) => Err((Reason::MethodNotAllowed, Some("POST"))),
+            // Not HEAD: whoever asks so would be given a session and not read it.
+            Page::Outcome(login, request) if self.method == Method::GET => {
+                self.outcome(login, &request).await.map_err(|reason| (reason, None))
+            }
+            Page::Outcome(..) => Err((Reason::MethodNotAllowed, Some("GET"))),
+        }
+    }
+
+    async fn open(&self, login: &EdgeLogin) -> Result<Reply, Reason> {
+        let site_id = self.site.id.load_full();
+        let opened = login.open(site_id.as_deref(), self.source).await?;
+        let poll = format!("/.lime/login/{}", opened.request);
+        let body = json!({
+            "request_id": opened.request,
+            "api_base": opened.api_base,
+            "expires_at": opened.expires_at,
+            "poll": poll,
+            "secret": opened.secret,
+        });
+        Ok(document(StatusCode::CREATED, &body, None))
+    }
+
+    async fn outcome(&self, login: &EdgeLogin, request: &LoginRequestId) -> Result<Reply, Reason> {
+        let secret = bearer(self.headers).ok_or(Reason::LoginSecretInvalid)?;
+        match login.outcome(request, secret).await? {
+            Outcome::Pending => {
+                Ok(document(StatusCode::ACCEPTED, &json!({ "status": "pending" }), Some((RETRY_AFTER, POLL_AGAIN))))
+            }
+            Outcome::Session { text, expires_at } => {
+                let lives = expires_at.since(now());
+                let cookie = set_cookie(&self.site.config, &text, lives).map(|cookie| (SET_COOKIE, cookie));
+                let body = json!({ "session": text, "expires_at": shown(expires_at) });
+                Ok(document(StatusCode::OK, &body, cookie))
+            }
+        }
+    }
+}
+
+fn shown(time: UnixTime) -> String {
+    Timestamp::from(time).to_string()
+}
+
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, secret) = headers.get(AUTHORIZATION)?.to_str().ok()?.trim().split_once(' ')?;
+    scheme.eq_ignore_ascii_case("Bearer").then_some(secret.trim_start())
+}
+
+fn document(status: StatusCode, body: &serde_json::Value, more: Option<(HeaderName, HeaderValue)>) -> Reply {
+    let mut headers = vec![
+        (CONTENT_TYPE, HeaderValue::from_static("application/json")),
+        (CACHE_CONTROL, HeaderValue::from_static("no-store")),
+    ];
+    headers.extend(more);
+    Reply { status, headers, body: Bytes::from(body.to_string()) }
+}

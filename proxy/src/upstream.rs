@@ -1,0 +1,151 @@
+//! Where a site itself listens, as Pingora wants to know it.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwapOption;
+use config::Scheme;
+use pingora::upstreams::peer::HttpPeer;
+
+/// A site on the same network answers in milliseconds; one that takes longer to connect is down.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// The same with TLS.
+const TLS_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Between two pieces of a response. Longer than any keepalive of a stream (the site SDK of the issuer allows 310 s),
+/// so that only what is dead is cut.
+const READ_TIMEOUT: Duration = Duration::from_secs(310);
+const WRITE_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Unused connections are kept for so long; what the site closes earlier is noticed at once.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// A name is looked up again after so long, beside the requests.
+const RESOLVED_FOR: Duration = Duration::from_secs(10);
+
+/// Most addresses of one name that are tried.
+const ADDRESSES_MAX: usize = 8;
+
+/// Where a site listens.
+#[derive(Debug)]
+pub(crate) struct Upstream {
+    target: config::Upstream,
+    /// `host:port`, for a log line.
+    pub(crate) text: Box<str>,
+    resolved: ArcSwapOption<Resolved>,
+    is_name: bool,
+    is_resolving: AtomicBool,
+    /// The address that took the last connection, so that one which refuses is not tried first each time.
+    preferred: AtomicUsize,
+}
+
+#[derive(Debug)]
+struct Resolved {
+    addresses: Vec<SocketAddr>,
+    peers: Vec<HttpPeer>,
+    at: Instant,
+}
+
+impl Upstream {
+    pub(crate) fn new(target: &config::Upstream) -> Self {
+        let host = target.host();
+        let address = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host);
+        let address = address.parse::<IpAddr>().ok().map(|address| SocketAddr::new(address, target.port()));
+        let upstream = Self {
+            target: target.clone(),
+            text: target.address().into(),
+            resolved: ArcSwapOption::empty(),
+            is_name: address.is_none(),
+            is_resolving: AtomicBool::new(false),
+            preferred: AtomicUsize::new(0),
+        };
+        if let Some(address) = address {
+            upstream.take(vec![address]);
+        }
+        upstream
+    }
+
+    /// The peer of a request's `attempt`, counted from 0; `None` when all addresses were tried.
+    ///
+    /// # Errors
+    /// When the name of the host cannot be resolved.
+    pub(crate) async fn peer(self: &Arc<Self>, attempt: usize) -> io::Result<Option<Box<HttpPeer>>> {
+        if self.resolved.load().is_none() {
+            self.resolve().await?;
+        } else if self.is_name {
+            self.resolve_again_if_due();
+        }
+        let resolved = self.resolved.load();
+        let peers = resolved.as_ref().map_or(&[][..], |resolved| &resolved.peers);
+        if attempt >= peers.len() {
+            return Ok(None);
+        }
+        let index = (self.preferred.load(Ordering::Relaxed) + attempt) % peers.len();
+        Ok(peers.get(index).cloned().map(Box::new))
+    }
+
+    /// Whether there is another address to try after so many attempts.
+    pub(crate) fn has_another(&self, attempts: usize) -> bool {
+        self.resolved.load().as_ref().is_some_and(|resolved| attempts < resolved.peers.len())
+    }
+
+    /// The connection of `attempt` stands: begin there next time.
+    pub(crate) fn connected(&self, attempt: usize) {
+        if attempt > 0 {
+            let count = self.resolved.load().as_ref().map_or(1, |resolved| resolved.peers.len().max(1));
+            let index = (self.preferred.load(Ordering::Relaxed) + attempt) % count;
+            self.preferred.store(index, Ordering::Relaxed);
+        }
+    }
+
+    fn resolve_again_if_due(self: &Arc<Self>) {
+        let is_due = self.resolved.load().as_ref().is_some_and(|resolved| resolved.at.elapsed() > RESOLVED_FOR);
+        if !is_due || self.is_resolving.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let upstream = Arc::clone(self);
+        // Its end is of no interest: a failure keeps the addresses that were known.
+        drop(tokio::spawn(async move {
+            if let Err(cause) = upstream.resolve().await {
+                tracing::warn!(origin = %upstream.text, error = &cause as &dyn std::error::Error, "not resolved again");
+            }
+            upstream.is_resolving.store(false, Ordering::Release);
+        }));
+    }
+
+    async fn resolve(&self) -> io::Result<()> {
+        let found = tokio::net::lookup_host(&*self.text).await?;
+        let found: Vec<SocketAddr> = found.take(ADDRESSES_MAX).collect();
+        if found.is_empty() {
+            return Err(io::Error::new(io::ErrorKind::NotFound, "the name has no address"));
+        }
+        self.take(found);
+        Ok(())
+    }
+
+    fn take(&self, addresses: Vec<SocketAddr>) {
+        let is_new = self.resolved.load().as_ref().is_none_or(|before| before.addresses != addresses);
+        if is_new {
+            self.preferred.store(0, Ordering::Relaxed);
+        }
+        let peers = addresses.iter().map(|address| peer(&self.target, *address)).collect();
+        self.resolved.store(Some(Arc::new(Resolved { addresses, peers, at: Instant::now() })));
+    }
+}
+
+fn peer(target: &config::Upstream, address: SocketAddr) -> HttpPeer {
+    let (tls, name) = match target.scheme() {
+        Scheme::Http => (false, String::new()),
+        Scheme::Https => (true, target.host().trim_matches(['[', ']']).to_owned()),
+    };
+    let mut peer = HttpPeer::new(address, tls, name);
+    peer.options.connection_timeout = Some(CONNECT_TIMEOUT);
+    peer.options.total_connection_timeout = Some(TLS_TIMEOUT);
+    peer.options.read_timeout = Some(READ_TIMEOUT);
+    peer.options.write_timeout = Some(WRITE_TIMEOUT);
+    peer.options.idle_timeout = Some(IDLE_TIMEOUT);
+    peer
+}
