@@ -5,10 +5,14 @@
 
 mod agent;
 mod failure;
+mod gateway;
+mod init;
 mod issuer;
 mod listen;
 mod signals;
 mod terminal;
+mod up;
+mod validate;
 
 use std::process::ExitCode;
 
@@ -29,6 +33,14 @@ struct Lime {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Try it all: an issuer, a gateway, a demo site, and a login through them
+    Up(up::Arguments),
+    /// Write a first lime.toml
+    Init(init::Arguments),
+    /// Run the gateway
+    Gateway(gateway::Arguments),
+    /// Check a configuration file
+    Validate(validate::Arguments),
     /// Run an issuer, register owners, agents and sites, look after its keys
     Issuer(issuer::Arguments),
     /// Act as an agent: log in, fetch a guarded page, get a token
@@ -54,6 +66,10 @@ fn main() -> ExitCode {
 
 async fn run(command: Command) -> Result<(), Failure> {
     match command {
+        Command::Up(arguments) => up::run(arguments).await,
+        Command::Init(arguments) => init::run(&arguments),
+        Command::Gateway(arguments) => gateway::run(arguments).await,
+        Command::Validate(arguments) => validate::run(&arguments),
         Command::Issuer(arguments) => issuer::run(arguments).await,
         Command::Agent(arguments) => agent::run(arguments).await,
     }
