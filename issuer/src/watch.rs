@@ -12,7 +12,7 @@ use crate::Error;
 use crate::core::keys::{self, Publication};
 use crate::core::secret::Sealer;
 use crate::ephemeral::streams::Hint;
-use crate::server::Service;
+use crate::service::Service;
 use crate::store::{Generations, Revocations};
 use crate::time::UnixMillis;
 

@@ -10,7 +10,8 @@ use serde_json::json;
 
 use crate::credentials::{Holder, TokenHash};
 use crate::reply::{Refusal, data, unavailable};
-use crate::server::{Service, one_header};
+use crate::request::one_header;
+use crate::service::Service;
 use crate::store::{CallerRecord, Standing};
 
 const HEADER: &str = "x-agent-token";

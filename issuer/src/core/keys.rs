@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use passport::{Jwk, KeyId, SigningKey};
 
-use super::jwks::JwksDocument;
+use super::key_set::JwksDocument;
 use super::secret::Sealer;
 use crate::Error;
 use crate::store::{KeyRecord, KeyState, NewKey, Store};

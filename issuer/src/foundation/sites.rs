@@ -8,7 +8,8 @@ use axum::http::request::Parts;
 
 use crate::credentials::{Holder, TokenHash};
 use crate::reply::{Refusal, unavailable};
-use crate::server::{Service, one_header};
+use crate::request::one_header;
+use crate::service::Service;
 use crate::store::{Caller, Standing, Store};
 
 const HEADER: &str = "x-site-token";

@@ -14,7 +14,8 @@ use crate::core::agents::Agent;
 use crate::core::passports::token_id;
 use crate::ephemeral::streams::Hint;
 use crate::reply::{Refusal, data, unavailable};
-use crate::server::{RequestId, Service, object};
+use crate::request::{RequestId, object};
+use crate::service::Service;
 use crate::store::{Approval, AuditRow, CallerRecord, LoginRecord, StoreError};
 use crate::time::UnixMillis;
 

@@ -9,7 +9,8 @@ use serde_json::json;
 
 use super::login::Login;
 use crate::reply::{Refusal, data, unavailable};
-use crate::server::{RequestId, Service};
+use crate::request::RequestId;
+use crate::service::Service;
 use crate::time::UnixMillis;
 
 pub(crate) async fn challenge(

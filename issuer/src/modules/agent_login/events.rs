@@ -22,7 +22,7 @@ use crate::ephemeral::streams::{Hint, Subscription};
 use crate::ephemeral::written::Connection;
 use crate::foundation::sites::SiteCaller;
 use crate::reply::{Refusal, unavailable};
-use crate::server::Service;
+use crate::service::Service;
 use crate::store::{PAGE_ROWS, Page, Revocation};
 use crate::time::UnixMillis;
 

@@ -12,7 +12,8 @@ use serde_json::json;
 
 use crate::foundation::sites::SiteCaller;
 use crate::reply::{Refusal, data, unavailable};
-use crate::server::{Service, object};
+use crate::request::object;
+use crate::service::Service;
 use crate::store::{Caller, NewLogin, Opened};
 use crate::time::UnixMillis;
 

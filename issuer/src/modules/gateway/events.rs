@@ -8,7 +8,7 @@ use crate::ephemeral::written::Connection;
 use crate::foundation::sites::SiteCaller;
 use crate::modules::agent_login::events::{Lane, stream};
 use crate::reply::Refusal;
-use crate::server::Service;
+use crate::service::Service;
 
 /// `GET /modules/gateway/events`: logins of all its sites, and the revocation log, on one stream.
 pub(crate) async fn events(

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::foundation::sites::SiteCaller;
 use crate::reply::{Refusal, data, unavailable};
-use crate::server::Service;
+use crate::service::Service;
 use crate::store::{Revocation, Revocations};
 use crate::time::UnixMillis;
 

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::foundation::sites::SiteCaller;
 use crate::reply::{Refusal, data, unavailable};
-use crate::server::Service;
+use crate::service::Service;
 
 /// `GET /modules/gateway/sites`: what this credential serves.
 pub(crate) async fn sites(State(service): State<Arc<Service>>, caller: SiteCaller) -> Result<Response, Refusal> {

@@ -8,7 +8,7 @@ use axum::http::header;
 use axum::response::{IntoResponse as _, Response};
 use serde_json::json;
 
-use crate::server::Service;
+use crate::service::Service;
 
 /// Nothing in it changes while the process runs.
 const CACHE_CONTROL: &str = "public, max-age=300";

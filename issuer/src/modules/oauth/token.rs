@@ -17,7 +17,8 @@ use serde_json::json;
 use super::domain::Domain;
 use crate::core::agents::Agent;
 use crate::reply::{Refusal, unavailable};
-use crate::server::{Service, object};
+use crate::request::object;
+use crate::service::Service;
 use crate::store::{CallerRecord, SiteAt, Standing};
 use crate::time::UnixMillis;
 
