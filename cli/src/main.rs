@@ -3,6 +3,8 @@
 //! `main` does what belongs to the process and not to any part of it: the allocator, the TLS provider, the runtime, the
 //! log, the exit code. Each command is a file of its own; [`failure`] says how a command ends.
 
+#![expect(rustdoc::bare_urls, reason = "what documents an argument is also its help text")]
+
 mod agent;
 mod failure;
 mod gateway;

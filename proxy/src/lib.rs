@@ -38,3 +38,6 @@ pub use gate::Gate;
 pub use secret::GatewaySecretError;
 pub use serve::{Error, Gateway, Listeners};
 pub use state::StateError;
+
+#[cfg(test)]
+mod tests;

@@ -1,1 +1,36 @@
-//! End-to-end tests against real processes.
+//! What the end-to-end tests stand on: real processes, started on free ports and ended with the test.
+//!
+//! It must never know how a part of Lime works inside: a test sees what an operator, an agent or a site sees. Reading
+//! order: [`Process`] (anything that runs), [`Issuer`] and [`Gateway`] (the two that are tested), then what stands around
+//! them: [`Nginx`], [`python`], [`Stub`] (a server that says what a test tells it to), [`forge`] (tokens nobody should
+//! believe).
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "what cannot go on here fails the test it serves"
+)]
+
+pub mod forge;
+mod gateway;
+pub mod http;
+mod issuer;
+mod lime;
+mod nginx;
+mod port;
+mod process;
+pub mod python;
+mod sse;
+mod stub;
+mod wait;
+
+pub use gateway::Gateway;
+pub use issuer::{Agent, Challenge, Issuer, IssuerSetup, Registered};
+pub use lime::{Output, lime, rounds};
+pub use nginx::Nginx;
+pub use port::free_port;
+pub use process::Process;
+pub use sse::Stream;
+pub use stub::{Answer, Received, Stub};
+pub use wait::{holds_for, until, within};
