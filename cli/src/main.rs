@@ -25,9 +25,13 @@ use failure::Failure;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Passports for AI agents, and a gate that checks them.
 #[derive(Debug, Parser)]
-#[command(name = "lime", version, about, propagate_version = true)]
+#[command(
+    name = "lime",
+    version,
+    about = "Passports for AI agents, and a gate that checks them",
+    propagate_version = true
+)]
 struct Lime {
     #[command(subcommand)]
     command: Command,
