@@ -173,7 +173,10 @@ impl Record<'_> {
         members.text("site", self.site.map_or("", |site| site.url));
         members.text("method", self.method.map_or("", Method::as_str));
         members.bytes("path", self.path.get(..PATH_BYTES_MAX).unwrap_or(self.path));
-        members.number("status", self.status.unwrap_or_default());
+        match self.status {
+            Some(status) => members.number("status", status),
+            None => members.number("status", "null"),
+        }
         members.number("duration_ms", millis(self.took));
         members.number("bytes", self.body_bytes);
         if let Some(client) = self.client {

@@ -9,6 +9,7 @@ use std::net::Ipv6Addr;
 
 use filters::Reason;
 use http::{Method, Version};
+use memchr::memchr3;
 use pingora::http::RequestHeader;
 
 /// Most bytes of request line and headers together. Browsers stop at 16 KiB for a cookie line.
@@ -23,15 +24,20 @@ pub(crate) fn judge_wire(raw: &[u8]) -> Result<(), Reason> {
         return Err(Reason::HeaderTooLarge);
     }
     let mut seen = Seen::default();
-    for line in raw.split_inclusive(|byte| *byte == b'\n').skip(1) {
-        let line = line.strip_suffix(b"\r\n").ok_or(Reason::FramingInvalid)?;
-        seen.field(line)?;
+    let (mut start, mut is_request_line) = (0, true);
+    // One pass over the bytes: a line ends in CRLF, and neither of the two stands anywhere else.
+    while let Some(length) = memchr3(b'\r', b'\n', 0, raw.get(start..).unwrap_or_default()) {
+        let (line, rest) = raw.get(start..).unwrap_or_default().split_at_checked(length).unwrap_or_default();
+        if !rest.starts_with(b"\r\n") {
+            return Err(Reason::FramingInvalid);
+        }
+        if !is_request_line {
+            seen.field(line)?;
+        }
+        is_request_line = false;
+        start += length + 2;
     }
-    let request_line = raw.split(|byte| *byte == b'\n').next().unwrap_or_default();
-    match request_line {
-        [line @ .., b'\r'] if is_one_line(line) => seen.judge(),
-        _ => Err(Reason::FramingInvalid),
-    }
+    seen.judge()
 }
 
 /// The fields that decide where a request ends and whom it is for.
@@ -44,26 +50,18 @@ struct Seen {
 
 impl Seen {
     fn field(&mut self, line: &[u8]) -> Result<(), Reason> {
-        if !is_one_line(line) || matches!(line, [b' ' | b'\t', ..]) {
+        if matches!(line, [b' ' | b'\t', ..]) {
             return Err(Reason::FramingInvalid);
         }
-        // Every other name is cheaper to tell by its length.
-        let Some(colon) = line.iter().position(|byte| *byte == b':') else { return Ok(()) };
-        if !matches!(colon, 4 | 14 | 17) {
-            return Ok(());
-        }
-        let (name, value) = line.split_at_checked(colon).unwrap_or_default();
-        let value = value.get(1..).unwrap_or_default().trim_ascii();
-        if name.eq_ignore_ascii_case(b"host") {
-            self.hosts += 1;
-        } else if is_named(name, b"content-length") {
+        if let Some(value) = value(line, b"host") {
+            self.hosts += usize::from(!value.is_empty());
+        } else if let Some(length) = value(line, b"content-length") {
             self.lengths += 1;
-            // An underscore is a second spelling to those who fold it, and no name of ours.
-            let is_number = (1..=18).contains(&value.len()) && value.iter().all(u8::is_ascii_digit);
-            require(is_number && !name.contains(&b'_'))?;
-        } else if is_named(name, b"transfer-encoding") {
+            require((1..=18).contains(&length.len()) && length.iter().all(u8::is_ascii_digit))?;
+            require(!is_folded(line, b"content-length"))?;
+        } else if let Some(encoding) = value(line, b"transfer-encoding") {
             self.encodings += 1;
-            require(value.eq_ignore_ascii_case(b"chunked") && !name.contains(&b'_'))?;
+            require(encoding.eq_ignore_ascii_case(b"chunked") && !is_folded(line, b"transfer-encoding"))?;
         }
         Ok(())
     }
@@ -81,14 +79,17 @@ const fn require(holds: bool) -> Result<(), Reason> {
     if holds { Ok(()) } else { Err(Reason::FramingInvalid) }
 }
 
-fn is_named(found: &[u8], name: &[u8]) -> bool {
+/// The value of a line, if the line is of this name. `_` for `-` is the same name to those who fold the two (CGI, WSGI).
+fn value<'a>(line: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
+    let (found, rest) = line.split_at_checked(name.len())?;
+    let value = rest.strip_prefix(b":")?;
     let folded = |byte: &u8| if *byte == b'_' { b'-' } else { byte.to_ascii_lowercase() };
-    found.len() == name.len() && found.iter().map(folded).eq(name.iter().copied())
+    found.iter().map(folded).eq(name.iter().copied()).then(|| value.trim_ascii())
 }
 
-/// No CR and no NUL inside.
-fn is_one_line(line: &[u8]) -> bool {
-    !line.iter().any(|byte| matches!(byte, b'\r' | b'\n' | 0))
+/// Whether a line of this name is written with `_`, which makes it two different fields to two servers.
+fn is_folded(line: &[u8], name: &[u8]) -> bool {
+    line.get(..name.len()).unwrap_or_default().contains(&b'_')
 }
 
 /// Judges what holds for every version of HTTP.

@@ -1,10 +1,10 @@
 //! What is kept of a request from its first byte to its access line.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use filters::{Decision, DecisionWord, Edits, Reason, Trust};
 use http::{Method, Uri};
-use std::sync::Arc;
 
 use crate::access_log::{Record, SiteWords};
 use crate::clock::Timestamp;
@@ -31,6 +31,8 @@ pub struct Context {
     /// Connections to the origin that were tried and refused.
     pub(crate) attempts: usize,
     pub(crate) forwarded: bool,
+    /// The status the origin's response was passed on with.
+    pub(crate) passed_on: Option<u16>,
     /// What went wrong, in words for the operator.
     pub(crate) note: Option<String>,
     /// What a line must say of a request that is cut off, when nobody is left to ask.
@@ -76,6 +78,7 @@ impl Context {
             },
             attempts: 0,
             forwarded: false,
+            passed_on: None,
             note: None,
             cut_line: None,
             recorded: Recorded::NotYet,
@@ -132,11 +135,12 @@ impl Context {
 impl Drop for Context {
     fn drop(&mut self) {
         let cut = self.cut_line.take();
-        let (method, path) = cut.as_ref().map_or((None, &b""[..]), |(method, uri)| (Some(method), uri.path().as_bytes()));
+        let (method, path) =
+            cut.as_ref().map_or((None, &b""[..]), |(method, uri)| (Some(method), uri.path().as_bytes()));
         if self.recorded == Recorded::NotYet && self.note.is_none() {
             self.note = Some("closed by the gateway before its end".to_owned());
         }
-        self.record(&End { method, path, status: None, body_bytes: 0 });
+        self.record(&End { method, path, status: self.passed_on, body_bytes: 0 });
         self.gate.metrics().in_flight.dec();
     }
 }

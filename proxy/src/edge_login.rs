@@ -59,10 +59,7 @@ pub(crate) enum Outcome {
     /// Nobody approved it yet.
     Pending,
     /// The session. The same for a minute, so that an answer that was lost can be asked for again.
-    Session {
-        text: String,
-        expires_at: UnixTime,
-    },
+    Session { text: String, expires_at: UnixTime },
 }
 
 impl EdgeLogin {

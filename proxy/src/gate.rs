@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use config::Mode;
 use filters::{
-    Accepts, Decision, DecisionWord, HeaderEdit, Moment, Policy, Reason, Reply, Request, Trust, Verdict, is_own_path, refuse,
+    Accepts, Decision, DecisionWord, HeaderEdit, Moment, Policy, Reason, Reply, Request, Trust, Verdict, is_own_path,
+    refuse,
 };
 use http::header::ALLOW;
 use http::{HeaderValue, Method};
@@ -36,7 +37,8 @@ const WRITE_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(60);
 /// What the gateway does, as steps that any `ProxyHttp` can call from the callbacks of the same names: a proxy of one's
 /// own becomes a gateway by keeping a [`Context`] in its `CTX` and calling these. Cheap to clone.
 ///
-/// `upstream_peer` is not among them: where a request goes is the proxy's own affair.
+/// `upstream_peer` is not among them: where a request goes is the proxy's own affair. Open streams of an agent that is
+/// suspended are closed only by [`Gateway::serve`](crate::Gateway::serve), which owns the connections.
 #[derive(Clone)]
 pub struct Gate {
     shared: Arc<Shared>,
@@ -148,8 +150,7 @@ impl Gate {
         let path = downstream::path(header);
         let request_id = context.request_id.as_str();
         if is_own_path(path) {
-            let asked =
-                Asked { site, method: &header.method, path, headers: &header.headers, source, request_id };
+            let asked = Asked { site, method: &header.method, path, headers: &header.headers, source, request_id };
             let answer = asked.answer().await;
             context.decision = of_the_gateway(answer.reason);
             return Some(answer.reply);
@@ -211,7 +212,8 @@ impl Gate {
     ///
     /// # Errors
     /// When a header cannot be set, which no input is known to cause.
-    pub fn response_filter(&self, response: &mut ResponseHeader, context: &Context) -> pingora::Result<()> {
+    pub fn response_filter(&self, response: &mut ResponseHeader, context: &mut Context) -> pingora::Result<()> {
+        context.passed_on = Some(response.status.as_u16());
         // Most responses are not changed, and then nothing is collected.
         let edits: Vec<HeaderEdit> = context.edits.response(&response.headers).collect();
         for edit in edits {
@@ -311,7 +313,8 @@ fn refusal(session: &Session, context: &mut Context, site: Option<&Site>, reason
     let config = site.map(|site| &*site.config);
     let mut reply = refuse(config, reason, context.request_id.as_str(), accepts, None);
     if reason == Reason::MethodNotAllowed {
-        let methods = [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS];
+        let methods =
+            [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS];
         let methods: Vec<&str> = methods.iter().map(Method::as_str).collect();
         reply.headers.extend(HeaderValue::from_str(&methods.join(", ")).ok().map(|methods| (ALLOW, methods)));
     }

@@ -11,6 +11,7 @@ use pingora::{Error, ErrorSource, ErrorType};
 
 use crate::context::Context;
 use crate::gate::{Gate, refused_note, unresolved_note};
+use crate::tunnel;
 
 /// The reverse proxy: a [`Gate`], and the way to the sites behind it.
 #[derive(Debug)]
@@ -44,10 +45,15 @@ impl ProxyHttp for GatewayProxy {
         self.gate.request_filter(session, context).await
     }
 
-    async fn upstream_peer(&self, _session: &mut Session, context: &mut Context) -> pingora::Result<Box<HttpPeer>> {
+    async fn upstream_peer(&self, session: &mut Session, context: &mut Context) -> pingora::Result<Box<HttpPeer>> {
         let Some(site) = &context.site else { return Err(Error::new_in(ErrorType::InternalError)) };
         match site.upstream.peer(context.attempts).await {
-            Ok(Some(peer)) => Ok(peer),
+            Ok(Some(mut peer)) => {
+                if session.is_upgrade_req() {
+                    tunnel::prepare(&mut peer);
+                }
+                Ok(peer)
+            }
             Ok(None) => Err(Error::new_up(ErrorType::ConnectError)),
             Err(cause) => {
                 context.note = Some(unresolved_note(site, &cause));

@@ -3,30 +3,30 @@
 //! Written by `key_refresh` and `issuer_link`, read by every request as an [`IssuerView`] that is swapped whole. What
 //! was known last lies in the state folder too, so that neither an outage nor a restart makes strangers of agents.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use arc_swap::{ArcSwap, Guard};
-use aws_lc_rs::digest;
 use config::WebOrigin;
 use filters::{Contact, IssuerView, RevocationRow, Revocations, SubjectKind};
 use parking_lot::Mutex;
 use passport::{KeyId, KeySet, SiteId, UnixTime};
-use serde::{Deserialize, Serialize};
 use tokio::sync::{Notify, watch};
 
 use crate::metrics::IssuerMetrics;
-use crate::state::{StateFiles, to_hex};
+use crate::state::StateFiles;
+
+mod stored;
+
+use stored::{FileNames, StoredKeys, StoredRevocations, Unsaved, load};
 
 /// Keys nobody could confirm for so long are not believed.
 const KEYS_MAX_STALE: Duration = Duration::from_hours(24);
 
 /// No credential lives longer, so that a change which is older than this concerns none.
 const ROWS_KEPT_FOR: Duration = Duration::from_hours(25);
-
-/// The files also say when the issuer was last heard; once a minute is often enough for that alone.
-const TOUCHED_EVERY: Duration = Duration::from_secs(60);
 
 /// An issuer, as this process knows it.
 #[derive(Debug)]
@@ -41,16 +41,13 @@ pub(crate) struct Issuer {
     pub(crate) keys_wanted: Notify,
     /// Moves on with every other key set.
     pub(crate) generations: watch::Sender<u64>,
+    /// Credentials with which its events are to be followed, and those with which they are.
+    links: AtomicUsize,
+    following: AtomicUsize,
     /// There is something to be written.
     unsaved: Notify,
     /// Wakes everything that runs in the name of an agent.
     reconsider: Arc<Notify>,
-}
-
-#[derive(Debug)]
-struct FileNames {
-    keys: String,
-    revocations: String,
 }
 
 #[derive(Debug)]
@@ -72,35 +69,6 @@ struct Known {
     revocations_unsaved: Unsaved,
 }
 
-/// Whether what is known differs from the file, and when that was last written.
-#[derive(Debug, Default)]
-struct Unsaved {
-    differs: bool,
-    saved_at: Option<UnixTime>,
-}
-
-/// The key-set file.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-struct StoredKeys {
-    issuer: String,
-    fetched_at: UnixTime,
-    jwks: String,
-    /// A key is revoked for ever: its name stays here, whatever becomes of the log.
-    revoked: BTreeSet<KeyId>,
-}
-
-/// The revocation file. `rows` is filled only as it is written.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-struct StoredRevocations {
-    issuer: String,
-    /// The position in the log up to which rows are in the table; `None` before the first answer.
-    seq: Option<u64>,
-    heard_at: Option<UnixTime>,
-    rows: Vec<RevocationRow>,
-    /// The ids of our sites there, by URL.
-    sites: BTreeMap<String, SiteId>,
-}
-
 /// How the rows of an answer stand to those that were known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Rows {
@@ -119,9 +87,7 @@ impl Issuer {
         reconsider: Arc<Notify>,
         now: UnixTime,
     ) -> Self {
-        let name = to_hex(digest::digest(&digest::SHA256, origin.as_str().as_bytes()).as_ref());
-        let name = name.get(..16).unwrap_or_default();
-        let names = FileNames { keys: format!("keys-{name}.json"), revocations: format!("revocations-{name}.json") };
+        let names = FileNames::of(&origin);
         let document = load::<StoredKeys>(&files, &names.keys).filter(|stored| stored.issuer == origin.as_str());
         let document = document.filter(|stored| now.since(stored.fetched_at) <= KEYS_MAX_STALE);
         let keys = document.as_ref().and_then(|stored| KeySet::from_jwks(stored.jwks.as_bytes()).ok());
@@ -157,6 +123,8 @@ impl Issuer {
             metrics,
             keys_wanted: Notify::new(),
             generations: watch::Sender::new(1),
+            links: AtomicUsize::new(0),
+            following: AtomicUsize::new(0),
             unsaved: Notify::new(),
             reconsider,
         }
@@ -167,9 +135,21 @@ impl Issuer {
         self.view.load()
     }
 
-    /// The revocation log will be followed.
+    /// The revocation log will be followed, with one more credential.
     pub(crate) fn follow_log(&self) {
+        self.links.fetch_add(1, Ordering::AcqRel);
         self.known.lock().follows_log = true;
+    }
+
+    /// A stream of events is read, for as long as the answer lives.
+    pub(crate) fn following(&self) -> Following<'_> {
+        self.following.fetch_add(1, Ordering::AcqRel);
+        Following(&self.following)
+    }
+
+    /// Whether a stream of events is missing.
+    pub(crate) fn misses_events(&self) -> bool {
+        self.following.load(Ordering::Acquire) < self.links.load(Ordering::Acquire)
     }
 
     /// The position in the log up to which rows are known.
@@ -311,6 +291,16 @@ impl Issuer {
     }
 }
 
+/// A stream of events that is read.
+#[derive(Debug)]
+pub(crate) struct Following<'a>(&'a AtomicUsize);
+
+impl Drop for Following<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
 impl Known {
     fn view(&self) -> IssuerView {
         IssuerView {
@@ -341,20 +331,6 @@ impl Known {
     }
 }
 
-impl Unsaved {
-    fn is_due(&self, now: UnixTime) -> bool {
-        self.saved_at.is_none_or(|saved| now.since(saved) >= TOUCHED_EVERY)
-    }
-
-    fn take(&mut self, now: UnixTime) -> bool {
-        let differs = std::mem::take(&mut self.differs);
-        if differs {
-            self.saved_at = Some(now);
-        }
-        differs
-    }
-}
-
 fn revoked_keys(rows: &[RevocationRow]) -> Vec<KeyId> {
     let keys = rows.iter().filter(|row| row.kind == SubjectKind::Key);
     keys.filter_map(|row| row.id.parse().ok()).collect()
@@ -362,16 +338,6 @@ fn revoked_keys(rows: &[RevocationRow]) -> Vec<KeyId> {
 
 fn still_matters(row: &RevocationRow, now: UnixTime) -> bool {
     row.suspended || now.since(row.not_before) <= ROWS_KEPT_FOR
-}
-
-fn load<T: serde::de::DeserializeOwned>(files: &StateFiles, name: &str) -> Option<T> {
-    match files.load(name) {
-        Ok(stored) => stored,
-        Err(cause) => {
-            tracing::warn!(error = &cause as &dyn std::error::Error, "a state file is not believed and left aside");
-            None
-        }
-    }
 }
 
 #[cfg(test)]

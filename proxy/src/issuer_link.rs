@@ -50,6 +50,13 @@ pub(crate) struct Link {
     pub(crate) sites: Vec<Arc<Site>>,
 }
 
+/// Whether a question was asked before on this stream, so that its answer need not be said aloud again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Asked {
+    Once,
+    Again,
+}
+
 /// Why a stream ended.
 #[derive(Debug, thiserror::Error)]
 enum Ended {
@@ -87,7 +94,9 @@ impl Link {
                     continue;
                 }
             };
+            let following = self.issuer.following();
             let cause = stream.read().await;
+            drop(following);
             self.ended(&cause, failures);
             sleep(jittered(WAITS.first().copied().unwrap_or(SILENCE_MAX))).await;
         }
@@ -104,23 +113,25 @@ impl Link {
     }
 
     /// Which of our sites are known there, and under which id.
-    async fn find_sites(&self) -> Result<(), ApiError> {
+    async fn find_sites(&self, asked: Asked) -> Result<(), ApiError> {
         let registered = self.api.sites().await?;
         let mut ids = Vec::new();
         for site in &self.sites {
             let url = &site.config.url;
             let id = registered.iter().find(|found| is_at(found, url)).and_then(|found| found.site_id.parse().ok());
-            match &id {
-                Some(id) => ids.push((url.as_str().to_owned(), SiteId::clone(id))),
-                None => tracing::warn!(
+            if let Some(id) = id {
+                ids.push((url.as_str().to_owned(), SiteId::clone(&id)));
+                site.id.store(Some(Arc::new(id)));
+            } else if site.id.load().is_none() && asked == Asked::Once {
+                tracing::warn!(
                     site = %url,
                     issuer = %self.issuer.origin,
                     at = %site.config.defined_at,
                     "the credential of this site serves no site of this url at the issuer: register it there, or \
                      correct `url`"
-                ),
+                );
             }
-            site.id.store(id.map(Arc::new));
+            // A site that is no longer listed may be suspended, and keeps the id by which its revocation is known.
         }
         self.issuer.took_site_ids(ids);
         Ok(())
@@ -173,7 +184,7 @@ struct Stream<'a> {
 impl<'a> Stream<'a> {
     async fn open(link: &'a Link) -> Result<Self, Ended> {
         let response = link.api.events().await?;
-        link.find_sites().await?;
+        link.find_sites(Asked::Once).await?;
         let mut stream = Self { link, response, lines: Lines::default(), approvals: Approvals::new(link) };
         // The issuer says `position` first; until then the log may be anywhere.
         loop {
@@ -183,7 +194,11 @@ impl<'a> Stream<'a> {
                     tracing::info!(issuer = %link.issuer.origin, seq, "following the issuer");
                     return Ok(stream);
                 }
-                Event::Approved(_) | Event::Expired { .. } | Event::Revocation(_) | Event::Keepalive { .. } | Event::Unknown => {}
+                Event::Approved(_)
+                | Event::Expired { .. }
+                | Event::Revocation(_)
+                | Event::Keepalive { .. }
+                | Event::Unknown => {}
             }
         }
     }
@@ -211,7 +226,14 @@ impl<'a> Stream<'a> {
     async fn take(&mut self, event: Event) -> Result<(), Ended> {
         let issuer = &self.link.issuer;
         match event {
-            Event::Position { seq } | Event::Keepalive { seq } => self.link.catch_up(seq).await,
+            Event::Position { seq } => self.link.catch_up(seq).await,
+            Event::Keepalive { seq } => {
+                // A site may have been registered only now.
+                if self.link.sites.iter().any(|site| site.id.load().is_none()) {
+                    self.link.find_sites(Asked::Again).await?;
+                }
+                self.link.catch_up(seq).await
+            }
             Event::Revocation(found) => {
                 let position = issuer.position().unwrap_or_default();
                 // Rows are numbered without gaps of our concern; one ahead of the next is not taken on trust.

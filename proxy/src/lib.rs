@@ -5,7 +5,7 @@
 //!
 //! Reading order: [`Gateway`] (in `serve`) is the whole as a program runs it. `gateway` is the life of a request, top to
 //! bottom; each of its steps is a method of [`Gate`], which other Pingora proxies may call as well. What a request meets
-//! on its way: `bounds`, `sites`, `downstream`, `own_pages`, `forwarded`, `upstream`, `live`. What goes on beside
+//! on its way: `bounds`, `sites`, `downstream`, `own_pages`, `forwarded`, `upstream`, `tunnel`, `live`. What goes on beside
 //! requests: `issuer` (what is known of one), `key_refresh`, `issuer_link`, `edge_login`. What lasts and what is told:
 //! `state`, `secret`, `access_log`, `metrics`, `operations`.
 
@@ -31,6 +31,7 @@ mod secret;
 mod serve;
 mod sites;
 mod state;
+mod tunnel;
 mod upstream;
 
 pub use context::Context;

@@ -1,8 +1,8 @@
 //! Requests that are under way in the name of an agent, and their end when it is suspended.
 //!
 //! A request that was admitted says so to the task that serves it. When revocations change, each such task looks again;
-//! if its agent counts no longer, the whole request is dropped, and with it both connections: a stream that was opened
-//! before a suspension does not outlive it. A credential that merely ends while its stream is open does not cut it.
+//! if its agent counts no longer, the whole request is soon dropped, and with it both connections: a stream that was
+//! opened before a suspension does not outlive it. A credential that merely ends while its stream is open does not cut it.
 
 use std::cell::RefCell;
 use std::future::poll_fn;
@@ -10,6 +10,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Poll;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use filters::Identity;
@@ -19,8 +20,12 @@ use pingora::protocols::http::ServerSession;
 use pingora::protocols::http::v2::server::H2Options;
 use pingora::server::ShutdownWatch;
 use tokio::sync::Notify;
+use tokio::time::timeout;
 
 use crate::sites::Site;
+
+/// What is nearly done when its agent is suspended may still be finished; a stream is not.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 
 tokio::task_local! {
     static ADMITTED: RefCell<Option<Admitted>>;
@@ -101,8 +106,11 @@ impl<A: HttpServerApp + Send + Sync + 'static> Watched<A> {
             }
             let counts = ADMITTED.with(|slot| slot.borrow().as_ref().is_none_or(Admitted::still_counts));
             if !counts {
-                self.cut.inc();
-                return None;
+                let end = timeout(LAST_WORDS, served);
+                return end.await.unwrap_or_else(|_| {
+                    self.cut.inc();
+                    None
+                });
             }
         }
     }

@@ -7,7 +7,8 @@ use std::time::Duration;
 use config::Mode;
 use filters::{Decision, DecisionWord};
 use prometheus::{
-    Encoder as _, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
+    Encoder as _, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+    TextEncoder,
 };
 
 use crate::access_log::mode;
@@ -52,13 +53,8 @@ pub(crate) struct SiteMetrics {
 
 const CLASSES: [&str; 6] = ["none", "1xx", "2xx", "3xx", "4xx", "5xx"];
 
-const WORDS: [DecisionWord; 5] = [
-    DecisionWord::Allow,
-    DecisionWord::Deny,
-    DecisionWord::WouldDeny,
-    DecisionWord::Challenge,
-    DecisionWord::Error,
-];
+const WORDS: [DecisionWord; 5] =
+    [DecisionWord::Allow, DecisionWord::Deny, DecisionWord::WouldDeny, DecisionWord::Challenge, DecisionWord::Error];
 
 impl Metrics {
     pub(crate) fn new() -> Result<Self, prometheus::Error> {
@@ -80,7 +76,8 @@ impl Metrics {
         };
         let in_flight = IntGauge::new("requests_in_flight", "Requests being served now.")?;
         registry.register(Box::new(in_flight.clone()))?;
-        let opts = HistogramOpts::new("request_duration_seconds", "From the request's header to the answer's last byte.");
+        let opts =
+            HistogramOpts::new("request_duration_seconds", "From the request's header to the answer's last byte.");
         let duration = Histogram::with_opts(opts.buckets(SECONDS.to_vec()))?;
         registry.register(Box::new(duration.clone()))?;
         gauges("build_info", "1, labelled with the version.", &["version"])?
@@ -131,7 +128,9 @@ impl Metrics {
         let mode = known.map_or("", |(_, found)| mode(found));
         let found = || self.decisions.with_label_values(&[site, word.as_str(), reason, mode]);
         match known {
-            Some((kept, _)) if word == DecisionWord::Allow && reason.is_empty() => kept.allowed.get_or_init(found).inc(),
+            Some((kept, _)) if word == DecisionWord::Allow && reason.is_empty() => {
+                kept.allowed.get_or_init(found).inc()
+            }
             Some(_) | None => found().inc(),
         }
     }
@@ -176,7 +175,8 @@ mod tests {
             (Some(401), DecisionWord::Deny),
             (None, DecisionWord::Error),
         ] {
-            let decision = Decision { word, reason: None, fault: None, trust: Trust::Unknown, identity: None, policy: None };
+            let decision =
+                Decision { word, reason: None, fault: None, trust: Trust::Unknown, identity: None, policy: None };
             let ended = Ended { status, took: Duration::from_millis(3), decision: &decision };
             metrics.count("https://shop.example", Some((&site, Mode::Enforce)), &ended);
         }

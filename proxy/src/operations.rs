@@ -68,12 +68,14 @@ impl Operations {
                 Contact::Kept => "kept",
                 Contact::Lost => "lost",
             };
-            is_degraded |= view.contact == Contact::Lost || view.keys.is_empty();
+            let misses_events = issuer.misses_events();
+            is_degraded |= view.contact == Contact::Lost || view.keys.is_empty() || misses_events;
             issuers.push(json!({
                 "issuer": issuer.origin.as_str(),
                 "contact": contact,
                 "last_contact": view.last_contact.map(|time| Timestamp::from(time).to_string()),
                 "keys": view.keys.len(),
+                "misses_events": misses_events,
             }));
         }
         let status = if is_degraded { "degraded" } else { "ok" };

@@ -78,7 +78,9 @@ impl Asked<'_> {
         match page {
             Page::Help if is_read => Ok(help(Some(&self.site.config), Accepts::of(self.headers))),
             Page::Help => Err((Reason::MethodNotAllowed, Some("GET, HEAD"))),
-            Page::Login(login) if self.method == Method::POST => self.open(login).await.map_err(|reason| (reason, None)),
+            Page::Login(login) if self.method == Method::POST => {
+                self.open(login).await.map_err(|reason| (reason, None))
+            }
             Page::Login(_) => Err((Reason::MethodNotAllowed, Some("POST"))),
             // Not HEAD: whoever asks so would be given a session and not read it.
             Page::Outcome(login, request) if self.method == Method::GET => {

@@ -48,10 +48,7 @@ impl RequestIds {
     /// `seed` is random: it tells this process from all others.
     pub(crate) const fn new(seed: [u8; 16]) -> Self {
         let [a, b, c, d, e, f, g, h, next @ ..] = seed;
-        Self {
-            process: u64::from_le_bytes([a, b, c, d, e, f, g, h]),
-            next: AtomicU64::new(u64::from_le_bytes(next)),
-        }
+        Self { process: u64::from_le_bytes([a, b, c, d, e, f, g, h]), next: AtomicU64::new(u64::from_le_bytes(next)) }
     }
 
     pub(crate) fn make(&self, now: Timestamp) -> RequestId {
@@ -93,7 +90,9 @@ mod tests {
 
     #[test]
     fn an_inbound_id_that_could_break_a_line_or_a_page_is_not_taken() {
-        for good in ["a", "01JD", "4bf92f3577b34da6a3ce929d0e0e4736", "a-b_c".replace('_', ".").as_str(), &"x".repeat(128)] {
+        for good in
+            ["a", "01JD", "4bf92f3577b34da6a3ce929d0e0e4736", "a-b_c".replace('_', ".").as_str(), &"x".repeat(128)]
+        {
             assert_eq!(RequestId::inbound(good.as_bytes()).unwrap().as_str(), good);
         }
         for bad in ["", "a b", "a\nb", "<b>", "\"", "é", &"x".repeat(129)] {

@@ -31,8 +31,10 @@ pub enum GatewaySecretError {
     #[error("cannot make {}: give the state folder to this user", .0.display())]
     Make(PathBuf, #[source] io::Error),
     /// Not one or two lines of 32 characters or more.
-    #[error("the gateway secret in {0} is not one or two lines (current, previous) of at least 32 characters: \
-             make one with `openssl rand -hex 32`")]
+    #[error(
+        "the gateway secret in {0} is not one or two lines (current, previous) of at least 32 characters: \
+             make one with `openssl rand -hex 32`"
+    )]
     Form(String),
 }
 

@@ -115,18 +115,25 @@ impl Gateway {
     ///
     /// # Errors
     /// As [`prepare`](Self::prepare).
-    pub fn prepare_with_log(
-        config: config::Gateway,
-        out: impl io::Write + Send + 'static,
-    ) -> Result<Self, Error> {
+    pub fn prepare_with_log(config: config::Gateway, out: impl io::Write + Send + 'static) -> Result<Self, Error> {
         let Prepared { gate, server, background, log } = prepare::prepare(config, out)?;
         Ok(Self { gate, config: server, background, log })
     }
 
-    /// The steps of a request, for a Pingora proxy of one's own. It is kept up to date while [`serve`](Self::serve) runs.
+    /// The steps of a request, for a Pingora proxy of one's own. It is up to date only while [`serve`](Self::serve) or
+    /// [`keep_up_to_date`](Self::keep_up_to_date) runs.
     #[must_use]
     pub fn gate(&self) -> Gate {
         self.gate.clone()
+    }
+
+    /// For a Pingora proxy of one's own: follows issuers for as long as it is polled, and serves nothing. `ready` is
+    /// called after the first contact with all of them, at the latest after 2 s.
+    pub async fn keep_up_to_date(self, ready: impl FnOnce()) {
+        let mut beside = JoinSet::new();
+        self.background.start(&mut beside, &self.gate.shared().issuers).await;
+        ready();
+        while beside.join_next().await.is_some() {}
     }
 
     /// Serves until `stop`, on the tokio runtime this is called on. Then no new connection is taken, and it returns once

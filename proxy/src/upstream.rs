@@ -11,7 +11,7 @@ use config::Scheme;
 use pingora::upstreams::peer::HttpPeer;
 
 /// A site on the same network answers in milliseconds; one that takes longer to connect is down.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// The same with TLS.
 const TLS_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -26,6 +26,9 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 /// A name is looked up again after so long, beside the requests.
 const RESOLVED_FOR: Duration = Duration::from_secs(10);
 
+/// A name that was not found is not looked up again for so long.
+const UNRESOLVED_FOR: Duration = Duration::from_secs(1);
+
 /// Most addresses of one name that are tried.
 const ADDRESSES_MAX: usize = 8;
 
@@ -38,6 +41,8 @@ pub(crate) struct Upstream {
     resolved: ArcSwapOption<Resolved>,
     is_name: bool,
     is_resolving: AtomicBool,
+    /// One looks up while the others wait; when the last attempt failed.
+    first_lookup: tokio::sync::Mutex<Option<Instant>>,
     /// The address that took the last connection, so that one which refuses is not tried first each time.
     preferred: AtomicUsize,
 }
@@ -60,6 +65,7 @@ impl Upstream {
             resolved: ArcSwapOption::empty(),
             is_name: address.is_none(),
             is_resolving: AtomicBool::new(false),
+            first_lookup: tokio::sync::Mutex::default(),
             preferred: AtomicUsize::new(0),
         };
         if let Some(address) = address {
@@ -74,7 +80,7 @@ impl Upstream {
     /// When the name of the host cannot be resolved.
     pub(crate) async fn peer(self: &Arc<Self>, attempt: usize) -> io::Result<Option<Box<HttpPeer>>> {
         if self.resolved.load().is_none() {
-            self.resolve().await?;
+            self.resolve_first().await?;
         } else if self.is_name {
             self.resolve_again_if_due();
         }
@@ -99,6 +105,20 @@ impl Upstream {
             let index = (self.preferred.load(Ordering::Relaxed) + attempt) % count;
             self.preferred.store(index, Ordering::Relaxed);
         }
+    }
+
+    /// Nothing is known yet: the request has to wait, but a crowd of them asks once.
+    async fn resolve_first(&self) -> io::Result<()> {
+        let mut failed_at = self.first_lookup.lock().await;
+        if self.resolved.load().is_some() {
+            return Ok(());
+        }
+        if failed_at.is_some_and(|failed_at| failed_at.elapsed() < UNRESOLVED_FOR) {
+            return Err(io::Error::new(io::ErrorKind::NotFound, "the last lookup failed"));
+        }
+        let resolved = self.resolve().await;
+        *failed_at = resolved.is_err().then(Instant::now);
+        resolved
     }
 
     fn resolve_again_if_due(self: &Arc<Self>) {

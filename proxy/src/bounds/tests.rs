@@ -82,8 +82,27 @@ fn a_host_is_found_without_case_port_and_final_dot() {
 fn what_is_no_host_is_refused() {
     let long = "a".repeat(254);
     for bad in [
-        "", ".", ":80", "a b", "a,b", "a/b", "a@b", "a?b", "a#b", "a\\b", "a:80:80", "a:x", "a:123456", "[::1", "::1",
-        "[::1]x", "[shop]", "[::1%25eth0]", "é.example", "a%2eb", long.as_str(),
+        "",
+        ".",
+        ":80",
+        "a b",
+        "a,b",
+        "a/b",
+        "a@b",
+        "a?b",
+        "a#b",
+        "a\\b",
+        "a:80:80",
+        "a:x",
+        "a:123456",
+        "[::1",
+        "::1",
+        "[::1]x",
+        "[shop]",
+        "[::1%25eth0]",
+        "é.example",
+        "a%2eb",
+        long.as_str(),
     ] {
         check_host(bad, None);
     }

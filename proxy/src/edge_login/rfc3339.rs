@@ -18,7 +18,8 @@ fn numbers(text: &str, separator: char, digits: [usize; 3]) -> Option<[i64; 3]> 
     let mut parts = text.split(separator);
     let mut numbers = [0; 3];
     for (number, digits) in numbers.iter_mut().zip(digits) {
-        let part = parts.next().filter(|part| part.len() == digits && part.bytes().all(|byte| byte.is_ascii_digit()))?;
+        let part =
+            parts.next().filter(|part| part.len() == digits && part.bytes().all(|byte| byte.is_ascii_digit()))?;
         *number = part.parse().ok()?;
     }
     parts.next().is_none().then_some(numbers)
@@ -70,9 +71,20 @@ mod tests {
     #[test]
     fn what_is_no_time_is_refused() {
         for bad in [
-            "", "2026-11-24", "2026-11-24T15:00:00", "2026-11-24T15:00Z", "2026-13-24T15:00:00Z", "2026-11-24T25:00:00Z",
-            "2026-11-24T15:00:00.Z", "2026-11-24 15:00:00Z", "26-11-24T15:00:00Z", "2026-11-24T15:00:00+1:00",
-            "1969-12-31T23:59:59Z", "2026-11-24T15:00:00Zx", "+026-11-24T15:00:00Z", "2026-11-24T1é:00:00Z",
+            "",
+            "2026-11-24",
+            "2026-11-24T15:00:00",
+            "2026-11-24T15:00Z",
+            "2026-13-24T15:00:00Z",
+            "2026-11-24T25:00:00Z",
+            "2026-11-24T15:00:00.Z",
+            "2026-11-24 15:00:00Z",
+            "26-11-24T15:00:00Z",
+            "2026-11-24T15:00:00+1:00",
+            "1969-12-31T23:59:59Z",
+            "2026-11-24T15:00:00Zx",
+            "+026-11-24T15:00:00Z",
+            "2026-11-24T1é:00:00Z",
         ] {
             check(bad, None);
         }

@@ -64,7 +64,10 @@ enum Ended {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Found {
     Nothing,
-    Session { text: String, expires_at: UnixTime },
+    Session {
+        text: String,
+        expires_at: UnixTime,
+    },
     Over,
     /// The session could not be made.
     Failed,
@@ -73,7 +76,8 @@ pub(super) enum Found {
 impl Table {
     /// Room for one more. To be followed by [`opened`](Self::opened) or [`release`](Self::release).
     pub(super) fn reserve(&mut self, network: Option<Network>, now: UnixTime) -> bool {
-        let over: Vec<_> = self.open.iter().filter(|(_, open)| open.expires_at <= now).map(|(id, _)| id.clone()).collect();
+        let over: Vec<_> =
+            self.open.iter().filter(|(_, open)| open.expires_at <= now).map(|(id, _)| id.clone()).collect();
         for request in over {
             self.close(&request);
         }

@@ -162,8 +162,7 @@ impl House<'_> {
 
     fn link(&mut self, issuer: Arc<Issuer>, credential: SecretString, api: Authorized, site: &Arc<Site>) {
         let is_same = |linked: &&mut Linked| {
-            Arc::ptr_eq(&linked.link.issuer, &issuer)
-                && linked.credential.expose_secret() == credential.expose_secret()
+            Arc::ptr_eq(&linked.link.issuer, &issuer) && linked.credential.expose_secret() == credential.expose_secret()
         };
         match self.links.iter_mut().find(is_same) {
             Some(linked) => linked.link.sites.push(Arc::clone(site)),

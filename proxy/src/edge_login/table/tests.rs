@@ -1,5 +1,5 @@
 use passport::{
-    Audience, Expected, KeySet, OwnerLevel, PassportVersion, SigningKey, Passport as _, jwks_document, verify,
+    Audience, Expected, KeySet, OwnerLevel, Passport as _, PassportVersion, SigningKey, jwks_document, verify,
 };
 
 use super::*;

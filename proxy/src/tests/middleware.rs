@@ -1,0 +1,103 @@
+//! The gate in somebody else's proxy.
+
+use std::net::TcpListener;
+use std::os::fd::IntoRawFd as _;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use config::{Gateway as Config, Server};
+use parking_lot::Mutex;
+use pingora::http::{RequestHeader, ResponseHeader};
+use pingora::prelude::HttpPeer;
+use pingora::proxy::{ProxyHttp, Session, http_proxy_service};
+use pingora::server::Fds;
+use pingora::server::configuration::ServerConf;
+use pingora::services::Service as _;
+use tokio::sync::{oneshot, watch};
+
+use super::client::Client;
+use super::issuer::Issuer;
+use super::origin::Origin;
+use super::rig::guarded;
+use crate::{Context, Gate, Gateway};
+
+struct Theirs {
+    gate: Gate,
+    origin: std::net::SocketAddr,
+}
+
+#[async_trait]
+impl ProxyHttp for Theirs {
+    type CTX = Context;
+
+    fn new_ctx(&self) -> Context {
+        self.gate.new_context()
+    }
+
+    async fn early_request_filter(&self, session: &mut Session, context: &mut Context) -> pingora::Result<()> {
+        self.gate.early_request_filter(session, context);
+        Ok(())
+    }
+
+    async fn request_filter(&self, session: &mut Session, context: &mut Context) -> pingora::Result<bool> {
+        self.gate.request_filter(session, context).await
+    }
+
+    async fn upstream_peer(&self, _: &mut Session, _: &mut Context) -> pingora::Result<Box<HttpPeer>> {
+        Ok(Box::new(HttpPeer::new(self.origin, false, String::new())))
+    }
+
+    async fn upstream_request_filter(
+        &self,
+        session: &mut Session,
+        upstream: &mut RequestHeader,
+        context: &mut Context,
+    ) -> pingora::Result<()> {
+        self.gate.upstream_request_filter(session, upstream, context)?;
+        upstream.insert_header("X-Theirs", "1")
+    }
+
+    async fn response_filter(
+        &self,
+        _: &mut Session,
+        response: &mut ResponseHeader,
+        context: &mut Context,
+    ) -> pingora::Result<()> {
+        self.gate.response_filter(response, context)
+    }
+
+    async fn logging(&self, session: &mut Session, _: Option<&pingora::Error>, context: &mut Context) {
+        self.gate.logging(session, context);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_proxy_becomes_a_gateway_by_calling_the_gate() {
+    let folder = tempfile::tempdir().unwrap();
+    let (origin, issuer) = (Origin::start().await, Issuer::start().await);
+    let server = Server::new(folder.path().join("state"));
+    let sites = vec![guarded(origin.address, issuer.address)];
+    let gateway = Gateway::prepare_with_log(Config { server, sites }, std::io::sink()).unwrap();
+    let theirs = Theirs { gate: gateway.gate(), origin: origin.address };
+    let (ready, is_ready) = oneshot::channel();
+    tokio::spawn(gateway.keep_up_to_date(move || ready.send(()).unwrap()));
+    is_ready.await.unwrap();
+
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let address = listener.local_addr().unwrap();
+    let mut service = http_proxy_service(&Arc::new(ServerConf::default()), theirs);
+    service.add_tcp(&address.to_string());
+    let mut fds = Fds::new();
+    fds.add(address.to_string(), listener.into_raw_fd());
+    let (_shutdown, is_shutdown) = watch::channel(false);
+    tokio::spawn(async move { service.start_service(Some(Arc::new(Mutex::new(fds))), is_shutdown, 1).await });
+
+    let mut client = Client::connect(address).await;
+    client.request("GET", "/agents/x", &[]).await;
+    assert_eq!(client.answer().await.status, 401);
+    client.request("GET", "/agents/x", &[&issuer.bearer("agent-1")]).await;
+    let answer = client.answer().await;
+    assert_eq!(answer.status, 200);
+    assert!(answer.body.contains("X-Theirs: 1") && answer.body.contains("agent-1"), "{}", answer.body);
+}

@@ -1,0 +1,124 @@
+//! A site that knows nothing of agents and shows what it was sent.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
+use tokio::time::sleep;
+
+use super::client::{fill, read_head};
+
+#[derive(Clone)]
+pub(super) struct Origin {
+    pub(super) address: SocketAddr,
+    requests: Arc<AtomicUsize>,
+    /// Connections that were closed by the gateway.
+    closed: Arc<AtomicUsize>,
+    /// Lets a stream go on.
+    pub(super) go_on: Arc<Notify>,
+}
+
+impl Origin {
+    pub(super) async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let origin = Self {
+            address: listener.local_addr().unwrap(),
+            requests: Arc::default(),
+            closed: Arc::default(),
+            go_on: Arc::default(),
+        };
+        let this = origin.clone();
+        tokio::spawn(async move {
+            loop {
+                let (stream, _) = listener.accept().await.unwrap();
+                let this = this.clone();
+                tokio::spawn(async move {
+                    this.serve(stream).await;
+                    this.closed.fetch_add(1, Ordering::SeqCst);
+                });
+            }
+        });
+        origin
+    }
+
+    pub(super) fn requests(&self) -> usize {
+        self.requests.load(Ordering::SeqCst)
+    }
+
+    pub(super) fn closed(&self) -> usize {
+        self.closed.load(Ordering::SeqCst)
+    }
+
+    async fn serve(&self, mut stream: TcpStream) -> Option<()> {
+        let mut unread = Vec::new();
+        loop {
+            let head = read_head(&mut stream, &mut unread).await?;
+            self.requests.fetch_add(1, Ordering::SeqCst);
+            let path = head.split(' ').nth(1)?.split('?').next()?.to_owned();
+            match path.rsplit('/').next()? {
+                "stream" => return self.stream(stream).await,
+                "socket" => return socket(stream, unread).await,
+                "slow" => sleep(Duration::from_millis(500)).await,
+                "hangup" => return None,
+                _ => {}
+            }
+            let body = read_body(&head, &mut stream, &mut unread).await?;
+            let text = format!("{head}{}", String::from_utf8_lossy(&body));
+            let more = match path.rsplit('/').next()? {
+                "cookies" => "Set-Cookie: __Host-lime=forged; Path=/\r\nSet-Cookie: theme=dark\r\n",
+                "cached" => "Cache-Control: public, max-age=60\r\n",
+                _ => "",
+            };
+            let answer = format!("HTTP/1.1 200 OK\r\n{more}Content-Length: {}\r\n\r\n{text}", text.len());
+            stream.write_all(answer.as_bytes()).await.ok()?;
+        }
+    }
+
+    /// One piece at once, the next ones as they are let go, until the reader is gone.
+    async fn stream(&self, mut stream: TcpStream) -> Option<()> {
+        let head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n";
+        stream.write_all(head.as_bytes()).await.ok()?;
+        let mut unread = Vec::new();
+        loop {
+            stream.write_all(b"6\r\npiece\n\r\n").await.ok()?;
+            tokio::select! {
+                () = self.go_on.notified() => {}
+                gone = fill(&mut stream, &mut unread) => gone?,
+            }
+        }
+    }
+}
+
+/// Takes a websocket upgrade and gives every byte back.
+async fn socket(mut stream: TcpStream, mut unread: Vec<u8>) -> Option<()> {
+    let head = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
+    stream.write_all(head.as_bytes()).await.ok()?;
+    loop {
+        stream.write_all(&std::mem::take(&mut unread)).await.ok()?;
+        fill(&mut stream, &mut unread).await?;
+    }
+}
+
+async fn read_body(head: &str, stream: &mut TcpStream, unread: &mut Vec<u8>) -> Option<Vec<u8>> {
+    let field = |name: &str| {
+        let lines = head.lines().filter_map(|line| line.split_once(':'));
+        lines.filter(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim().to_owned()).next()
+    };
+    if field("transfer-encoding").is_some() {
+        loop {
+            if unread.ends_with(b"0\r\n\r\n") {
+                return Some(std::mem::take(unread));
+            }
+            fill(stream, unread).await?;
+        }
+    }
+    let length = field("content-length").map_or(0, |length| length.parse().unwrap());
+    while unread.len() < length {
+        fill(stream, unread).await?;
+    }
+    Some(unread.drain(..length).collect())
+}
