@@ -6,6 +6,7 @@ use reqwest::header::{CONTENT_TYPE, LOCATION, RETRY_AFTER};
 use reqwest::{Method, Response, StatusCode, Url};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
+use tokio::time::timeout;
 
 use crate::issuer::{read, send};
 use crate::login::Progress;
@@ -16,6 +17,10 @@ const REDIRECTS_MAX: usize = 10;
 
 /// A gateway's `Retry-After` while a login is pending, at most.
 const POLL_PAUSE_MAX: Duration = Duration::from_secs(5);
+
+/// How long an approved login may take to reach the site: milliseconds, or a reconnect of its gateway, which waits 8 s at
+/// most.
+const SESSION_WAIT_MAX: Duration = Duration::from_secs(15);
 
 /// What a gateway answers to `POST /.lime/login`.
 #[derive(Deserialize)]
@@ -95,7 +100,8 @@ impl Agent {
         let poll = fetched.join(&login.poll).ok().filter(|poll| poll.origin() == fetched.origin());
         let poll = poll.ok_or_else(|| Error::Unreadable(site.clone()))?;
         self.login(&login.request_id, Some(&site), progress).await?;
-        self.session(poll, &login.secret, &site).await
+        let session = timeout(SESSION_WAIT_MAX, self.session(poll, &login.secret, &site)).await;
+        session.unwrap_or(Err(Error::Expired))
     }
 
     async fn session(&self, poll: Url, secret: &SecretString, site: &str) -> Result<SecretString, Error> {

@@ -1,5 +1,7 @@
 //! Two engines under one text: what a statement is, how it runs, how a transaction commits.
 
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
@@ -44,9 +46,9 @@ pub enum StoreError {
     /// A row holds what no version of this program writes.
     #[error("store holds an unreadable {0}")]
     Unreadable(&'static str),
-    /// The directory of an embedded store cannot be made.
-    #[error("cannot make the directory of the store")]
-    Directory(#[source] std::io::Error),
+    /// The file of an embedded store, or its directory, cannot be made or opened.
+    #[error("cannot make or open the file of the store")]
+    File(#[source] std::io::Error),
 }
 
 /// One argument of a statement.
@@ -147,11 +149,12 @@ enum Readers<'d> {
 impl Database {
     pub(crate) async fn sqlite(path: &Path) -> Result<Self, StoreError> {
         if let Some(directory) = path.parent().filter(|directory| !directory.as_os_str().is_empty()) {
-            std::fs::create_dir_all(directory).map_err(StoreError::Directory)?;
+            std::fs::create_dir_all(directory).map_err(StoreError::File)?;
         }
+        // For its owner alone: names and hashes are nobody's business. The engine gives its other files the same mode.
+        OpenOptions::new().append(true).create(true).mode(0o600).open(path).map_err(StoreError::File)?;
         let options = SqliteConnectOptions::new()
             .filename(path)
-            .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
@@ -161,7 +164,7 @@ impl Database {
             .max_connections(SQLITE_READERS_MAX)
             .acquire_timeout(WAIT_MAX)
             .test_before_acquire(false)
-            .connect_with(options.create_if_missing(false).read_only(true))
+            .connect_with(options.read_only(true))
             .await?;
         Ok(Self::Sqlite { readers, writer })
     }
@@ -243,6 +246,6 @@ fn is_retry(error: &StoreError) -> bool {
         | StoreError::Commit(_)
         | StoreError::Schema { .. }
         | StoreError::Unreadable(_)
-        | StoreError::Directory(_) => false,
+        | StoreError::File(_) => false,
     }
 }
