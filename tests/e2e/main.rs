@@ -1,0 +1,24 @@
+//! Real processes, driven from outside: what an operator, an agent, a site and a stranger see.
+//!
+//! A module a theme. [`sdk`]: the published SDKs, at the issuer and through the gateway. The issuer: [`issuer`],
+//! [`crash`], [`operator`]. The agent's side: [`agent`]. The gateway, most of it in a [`scene`]: [`in_front_of_nginx`],
+//! [`edge_login`], [`standing`], [`outage`], [`rotation`], [`unknown_keys`], [`hostile`], [`manners`],
+//! [`gateway_operator`]. And [`up`], all of it at once.
+#![cfg(test)]
+
+mod agent;
+mod crash;
+mod edge_login;
+mod gateway_operator;
+mod hostile;
+mod in_front_of_nginx;
+mod issuer;
+mod manners;
+mod operator;
+mod outage;
+mod rotation;
+mod scene;
+mod sdk;
+mod standing;
+mod unknown_keys;
+mod up;
