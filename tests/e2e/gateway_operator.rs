@@ -60,6 +60,19 @@ fn a_configuration_that_is_wrong_says_where_and_what_instead() {
 }
 
 #[test]
+fn every_example_is_valid_to_the_command_too() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../config/examples");
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let is_issuer = path.file_name().unwrap().to_str().unwrap().starts_with("issuer");
+        let mut command = lime(["validate", "-c", path.to_str().unwrap()]);
+        command.args(is_issuer.then_some("--issuer"));
+        let output = Output::of(command);
+        assert_eq!(output.code, 0, "{}: {}", path.display(), output.stderr);
+    }
+}
+
+#[test]
 fn init_writes_what_validate_takes_and_never_over_another() {
     let folder = TempDir::new().unwrap();
     let file = folder.path().join("lime.toml");
