@@ -13,7 +13,7 @@ use crate::core::secret::{Missing, Sealer};
 use crate::ephemeral::streams::Streams;
 use crate::server::router;
 use crate::service::{Service, Settings};
-use crate::store::{Location, Store};
+use crate::store::{Generations, Location, Store};
 use crate::time::UnixMillis;
 use crate::watch::Watch;
 use crate::{Error, connections};
@@ -27,6 +27,7 @@ pub struct Issuer {
     service: Arc<Service>,
     sealer: Arc<Sealer>,
     publication: Publication,
+    known: Generations,
     stop: watch::Sender<bool>,
 }
 
@@ -61,11 +62,12 @@ impl Issuer {
         let sealer = open_sealer(config, &store).await?;
         keys::ensure(&store, &sealer).await?;
         let publication = Publication::new(config.key_publish_ahead, config.access_token_ttl);
+        // First what has changed so far, then the keys: a change in between is seen as one.
+        let known = store.generations().await?;
         let ring = keys::load(&store, &sealer, publication, UnixMillis::now()).await?;
         let (stop, shutdown) = watch::channel(false);
         let service = Service {
             issuer: issuer.clone(),
-            node: uuid::Uuid::new_v4().to_string(),
             settings: Settings {
                 login_request_ttl: config.login_request_ttl,
                 pow_difficulty: config.pow_difficulty,
@@ -77,7 +79,7 @@ impl Issuer {
             streams: Streams::new(),
             shutdown,
         };
-        Ok(Self { service: Arc::new(service), sealer, publication, stop })
+        Ok(Self { service: Arc::new(service), sealer, publication, known, stop })
     }
 
     /// Answers on `listeners` until `stop` is done and what is under way has ended, 10 s at most.
@@ -90,8 +92,7 @@ impl Issuer {
         stop: impl Future<Output = ()> + Send + 'static,
     ) -> Result<(), Error> {
         let listeners = listeners.into_iter().map(listen).collect::<Result<Vec<_>, _>>().map_err(Error::Listen)?;
-        let known = self.service.store.generations().await?;
-        let watch = Watch::new(Arc::clone(&self.service), self.sealer, self.publication, known);
+        let watch = Watch::new(Arc::clone(&self.service), self.sealer, self.publication, self.known);
         let watching = tokio::spawn(watch.run());
         let sender = self.stop;
         tokio::spawn(async move {

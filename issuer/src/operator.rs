@@ -105,6 +105,8 @@ impl Operator {
         let sealer = open_sealer(config, &store).await?;
         keys::ensure(&store, &sealer).await?;
         let publication = Publication::new(config.key_publish_ahead, config.access_token_ttl);
+        // Opens the active key: a secret that is another store's must not seal anything here.
+        keys::load(&store, &sealer, publication, UnixMillis::now()).await?;
         Ok(Self { store, sealer, publication })
     }
 

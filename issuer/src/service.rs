@@ -25,8 +25,6 @@ pub(crate) struct Settings {
 pub(crate) struct Service {
     /// The `iss`, byte for byte.
     pub(crate) issuer: String,
-    /// This process, among those that share a store.
-    pub(crate) node: String,
     pub(crate) settings: Settings,
     pub(crate) store: Store,
     pub(crate) keys: ArcSwap<KeyRing>,

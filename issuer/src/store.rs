@@ -16,6 +16,7 @@ mod writer;
 pub(crate) mod conformance;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 pub use database::StoreError;
 pub(crate) use keys::{KeyRecord, KeyState, NewKey};
@@ -88,6 +89,9 @@ async fn bump(tx: &mut database::Tx<'_>, counter: &'static str) -> Result<i64, S
     row.map(|(value,)| value).ok_or(StoreError::Unreadable("counter"))
 }
 
+/// Long enough to look into last year's incident; more is somebody's archive.
+const AUDIT_KEPT_FOR: Duration = Duration::from_secs(366 * 24 * 3600);
+
 /// A line of the audit table.
 #[derive(Clone, Debug)]
 pub(crate) struct AuditRow {
@@ -124,6 +128,16 @@ impl Store {
             .write(move |tx| {
                 let row = row.clone();
                 Box::pin(async move { audit(tx, &row, now).await })
+            })
+            .await
+    }
+
+    /// Deletes lines older than a year.
+    pub(crate) async fn forget_audit(&self, now: crate::time::UnixMillis) -> Result<(), StoreError> {
+        let before = now.minus(AUDIT_KEPT_FOR);
+        self.database
+            .write(move |tx| {
+                Box::pin(async move { tx.execute("DELETE FROM audit WHERE at < $1", &[before.into()]).await.map(drop) })
             })
             .await
     }

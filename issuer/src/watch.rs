@@ -22,8 +22,9 @@ const PERIOD: Duration = Duration::from_millis(100);
 /// How often rows that nobody needs are deleted.
 const SWEEP_PERIOD: Duration = Duration::from_secs(60);
 
-/// Commits may appear in another order than their times say, by as much as a transaction takes.
-const OVERLAP: Duration = Duration::from_secs(5);
+/// Approvals are told again that are younger than this: their times are those of the clocks of other issuers, and commits
+/// appear in another order than their times say.
+const OVERLAP: Duration = Duration::from_secs(30);
 
 /// The watcher of one process.
 pub(crate) struct Watch {
@@ -31,7 +32,7 @@ pub(crate) struct Watch {
     sealer: Arc<Sealer>,
     publication: Publication,
     known: Generations,
-    /// Approvals elsewhere that the streams were told of, within the overlap.
+    /// Approvals that the streams were told of, within the overlap.
     told: HashSet<LoginRequestId>,
     looked_at: UnixMillis,
     swept: Instant,
@@ -59,19 +60,19 @@ impl Watch {
                 _tick = ticks.tick() => {}
                 _stop = shutdown.wait_for(|stop| *stop) => return,
             }
-            match self.look().await {
-                Ok(()) => failing = false,
-                // Said once, not ten times a second.
-                Err(error) if !failing => {
-                    failing = true;
-                    tracing::error!(error = &error as &dyn std::error::Error, "cannot watch the store");
-                }
-                Err(_) => {}
+            // Each on its own: a key that cannot be opened must not keep a suspension from being told.
+            let looks =
+                [self.tell_changes().await, self.keep_keys().await, self.tell_logins().await, self.sweep().await];
+            let failed = looks.into_iter().find_map(Result::err);
+            // Said once, not ten times a second.
+            if let Some(error) = failed.as_ref().filter(|_| !failing) {
+                tracing::error!(error = error as &dyn std::error::Error, "cannot watch the store");
             }
+            failing = failed.is_some();
         }
     }
 
-    async fn look(&mut self) -> Result<(), Error> {
+    async fn tell_changes(&mut self) -> Result<(), Error> {
         let found = self.service.store.generations().await?;
         if found.revocations != self.known.revocations {
             self.tell_revocations().await?;
@@ -80,13 +81,16 @@ impl Watch {
             self.service.streams.credentials_changed(found.credentials);
             self.known.credentials = found.credentials;
         }
-        self.keep_keys(found.keys).await?;
-        self.tell_logins().await?;
+        Ok(())
+    }
+
+    async fn sweep(&mut self) -> Result<(), Error> {
         if self.swept.elapsed() > SWEEP_PERIOD {
             self.swept = Instant::now();
             let now = UnixMillis::now();
-            self.service.store.forget_logins(now).await?;
+            while self.service.store.forget_logins(now).await? > 0 {}
             self.service.store.forget_revocations(now).await?;
+            self.service.store.forget_audit(now).await?;
         }
         Ok(())
     }
@@ -104,7 +108,8 @@ impl Watch {
     }
 
     /// Loads the keys again when somebody changed them, or when time did; makes the switch that is due.
-    async fn keep_keys(&mut self, generation: i64) -> Result<(), Error> {
+    async fn keep_keys(&mut self) -> Result<(), Error> {
+        let generation = self.service.store.generations().await?.keys;
         let (now, ring) = (UnixMillis::now(), self.service.keys.load_full());
         if let Some((kid, at)) = &ring.due
             && *at <= now
@@ -122,13 +127,13 @@ impl Watch {
     }
 
     async fn tell_logins(&mut self) -> Result<(), Error> {
-        let now = UnixMillis::now();
-        let since = std::mem::replace(&mut self.looked_at, now);
+        let (since, now) = (self.looked_at, UnixMillis::now());
         if self.service.streams.is_empty() {
+            self.looked_at = now;
             return Ok(());
         }
         let service = &self.service;
-        let approved = service.store.approved_elsewhere(&service.node, since.minus(OVERLAP)).await?;
+        let approved = service.store.approved_since(since.minus(OVERLAP)).await?;
         let mut told = HashSet::with_capacity(approved.len());
         for (site, id) in approved {
             if !self.told.contains(&id) {
@@ -140,6 +145,7 @@ impl Watch {
         for (site, id) in service.store.expired_between(since, now).await? {
             service.streams.hint(&site, &Hint::Expired(site.clone(), id));
         }
+        self.looked_at = now;
         Ok(())
     }
 }

@@ -53,6 +53,15 @@ struct Stream {
     credential: String,
 }
 
+impl Stream {
+    /// Hands over a hint. An expiry that finds no room is left out: anybody can let logins expire, and nobody is to end a
+    /// site's stream by it. An approval is never left out.
+    fn is_too_far_behind_for(&self, hint: &Hint) -> bool {
+        let refused = self.hints.try_send(hint.clone()).is_err();
+        refused && matches!(hint, Hint::Approved(_))
+    }
+}
+
 /// A stream's place; it is given up when dropped.
 #[derive(Debug)]
 pub(crate) struct Subscription {
@@ -105,7 +114,7 @@ impl Streams {
         let Some(ids) = open.by_site.get(site) else { return };
         let behind: Vec<u64> = ids
             .iter()
-            .filter(|id| open.streams.get(*id).is_some_and(|stream| stream.hints.try_send(hint.clone()).is_err()))
+            .filter(|id| open.streams.get(*id).is_some_and(|stream| stream.is_too_far_behind_for(hint)))
             .copied()
             .collect();
         for id in behind {
@@ -199,6 +208,21 @@ mod tests {
             assert!(slow.hints.recv().await.is_some());
         }
         assert_eq!(slow.hints.recv().await, None);
+    }
+
+    #[tokio::test]
+    async fn a_flood_of_expiries_ends_no_stream() {
+        let streams = Streams::new();
+        let mut stream = streams.subscribe("a", vec![site("s1")]).unwrap();
+        for _ in 0..=HINTS_MAX {
+            streams.hint(&site("s1"), &Hint::Expired(site("s1"), "r1".parse().unwrap()));
+        }
+        for _ in 0..HINTS_MAX {
+            assert!(stream.hints.recv().await.is_some());
+        }
+        let approved = Hint::Approved("r2".parse().unwrap());
+        streams.hint(&site("s1"), &approved);
+        assert_eq!(stream.hints.recv().await, Some(approved));
     }
 
     #[tokio::test]

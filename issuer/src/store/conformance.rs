@@ -95,7 +95,7 @@ fn approval(agent: &str, at: UnixMillis) -> Approval {
 }
 
 async fn approve(store: &Store, name: &str, agent: &str, at: UnixMillis) -> bool {
-    store.approve_login(id(name), approval(agent, at), "node".to_owned()).await.unwrap()
+    store.approve_login(id(name), approval(agent, at)).await.unwrap()
 }
 
 async fn backlog(store: &Store, site: &str, now: UnixMillis) -> Vec<String> {
@@ -298,6 +298,20 @@ fn the_log_tells_each_change_once_and_in_order() {
         store.forget_revocations(later).await.unwrap();
         assert_eq!(store.revocations_after(2).await.unwrap(), Revocations::Gone);
         assert_eq!(store.all_revocations(later).await.unwrap(), rows(&log[1..2], 3), "who is suspended stays in it");
+    });
+}
+
+#[test]
+fn a_suspended_owner_takes_its_sites_along() {
+    everywhere(async |store| {
+        registered(&store).await;
+        store.change_standing(Kind::Site, "s2".to_owned(), Change::Suspend, after(1)).await.unwrap();
+        store.change_standing(Kind::Owner, "o".to_owned(), Change::Suspend, after(2)).await.unwrap();
+        store.change_standing(Kind::Owner, "o".to_owned(), Change::Resume, after(3)).await.unwrap();
+        let Revocations::Rows { rows, .. } = store.revocations_after(1).await.unwrap() else { panic!() };
+        let told: Vec<_> = rows.iter().map(|row| (row.kind.as_str(), row.id.as_str(), row.suspended)).collect();
+        let expected = [("owner", "o", true), ("site", "s1", true), ("owner", "o", false), ("site", "s1", false)];
+        assert_eq!(told, expected, "s2 stays suspended for itself");
     });
 }
 

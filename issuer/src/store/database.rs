@@ -118,6 +118,13 @@ impl Tx<'_> {
         }))
     }
 
+    /// Every row of a statement.
+    pub(crate) async fn rows<T: Row>(&mut self, sql: &'static str, values: &[Value]) -> Result<Vec<T>, StoreError> {
+        Ok(on!(self, Tx, connection => {
+            bound!(sqlx::query_as::<_, T>(sql), values).fetch_all(&mut **connection).await?
+        }))
+    }
+
     /// The first row of a statement.
     pub(crate) async fn row<T: Row>(&mut self, sql: &'static str, values: &[Value]) -> Result<Option<T>, StoreError> {
         Ok(on!(self, Tx, connection => {

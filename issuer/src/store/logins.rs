@@ -178,14 +178,9 @@ impl Store {
 
     /// Approves a pending login, once: of any number of callers one gets `true`, and only if at that moment the request
     /// is neither approved nor expired, agent, site and their owners are active, and the site is on the agent's list.
-    pub(crate) async fn approve_login(
-        &self,
-        id: LoginRequestId,
-        approval: Approval,
-        node: String,
-    ) -> Result<bool, StoreError> {
+    pub(crate) async fn approve_login(&self, id: LoginRequestId, approval: Approval) -> Result<bool, StoreError> {
         let sql = "UPDATE login_requests
-                   SET state = 'approved', agent_id = $2, nonce = $3, jti = $4, approved_at = $5, approved_node = $6
+                   SET state = 'approved', agent_id = $2, nonce = $3, jti = $4, approved_at = $5
                    WHERE id = $1 AND state = 'pending' AND expires_at > $5
                      AND EXISTS (SELECT 1 FROM agents a JOIN owners o ON o.id = a.owner_id
                                  WHERE a.id = $2 AND a.suspended = 0 AND o.suspended = 0
@@ -195,15 +190,14 @@ impl Store {
                                  WHERE s.id = login_requests.site_id AND s.suspended = 0 AND o.suspended = 0)";
         self.database
             .write(move |tx| {
-                let (id, approval, node) = (id.clone(), approval.clone(), node.clone());
+                let (id, approval) = (id.clone(), approval.clone());
                 Box::pin(async move {
-                    let values: [Value; 6] = [
+                    let values: [Value; 5] = [
                         id.as_str().into(),
                         approval.agent.as_str().into(),
                         approval.nonce.as_str().into(),
                         approval.jti.as_str().into(),
                         approval.at.into(),
-                        node.as_str().into(),
                     ];
                     if tx.execute(sql, &values).await? == 0 {
                         return Ok(false);
@@ -299,15 +293,10 @@ impl Store {
         .transpose()
     }
 
-    /// Logins approved by other processes than `node` since a time: site and request.
-    pub(crate) async fn approved_elsewhere(
-        &self,
-        node: &str,
-        since: UnixMillis,
-    ) -> Result<Vec<(SiteId, LoginRequestId)>, StoreError> {
-        let sql = "SELECT site_id, id FROM login_requests WHERE approved_at >= $1 AND approved_node <> $2
-                   ORDER BY approved_at";
-        pairs(self.database.rows(sql, &[since.into(), node.into()]).await?)
+    /// Logins approved since a time, here or elsewhere: site and request.
+    pub(crate) async fn approved_since(&self, since: UnixMillis) -> Result<Vec<(SiteId, LoginRequestId)>, StoreError> {
+        let sql = "SELECT site_id, id FROM login_requests WHERE approved_at >= $1 ORDER BY approved_at";
+        pairs(self.database.rows(sql, &[since.into()]).await?)
     }
 
     /// Pending logins whose time ran out after `since` and up to `now`: site and request.

@@ -161,6 +161,14 @@ async fn change_standing(
     if let Some(kind) = kind {
         append(tx, kind, id, suspended, now).await?;
     }
+    if kind == Some("owner") {
+        // A gateway knows the owner of an agent, not that of its site.
+        let sql = "SELECT id FROM sites WHERE owner_id = $1 AND suspended = 0 ORDER BY id";
+        let sites: Vec<(String,)> = tx.rows(sql, &[id.into()]).await?;
+        for (site,) in sites {
+            append(tx, "site", &site, suspended, now).await?;
+        }
+    }
     let row = AuditRow {
         id: format!("standing:{generation}"),
         action: if change == Change::Suspend { "subject.suspended" } else { "subject.resumed" },

@@ -30,7 +30,7 @@ CREATE TABLE gateway_sites (
 CREATE TABLE login_requests (
   id TEXT PRIMARY KEY, site_id TEXT NOT NULL REFERENCES sites (id), challenge TEXT NOT NULL, difficulty BIGINT NOT NULL,
   state TEXT NOT NULL, created_at BIGINT NOT NULL, expires_at BIGINT NOT NULL,
-  agent_id TEXT, nonce TEXT, jti TEXT, approved_at BIGINT, approved_node TEXT, delivered_at BIGINT)
+  agent_id TEXT, nonce TEXT, jti TEXT, approved_at BIGINT, delivered_at BIGINT)
 ;
 CREATE INDEX login_requests_by_site ON login_requests (site_id, state, expires_at)
 ;
@@ -55,4 +55,6 @@ INSERT INTO counters (name, value) VALUES ('revocations', 0), ('revocations_floo
 CREATE TABLE audit (
   id TEXT PRIMARY KEY, at BIGINT NOT NULL, action TEXT NOT NULL, actor TEXT NOT NULL, subject TEXT NOT NULL,
   detail TEXT NOT NULL)
+;
+CREATE INDEX audit_by_time ON audit (at)
 ;

@@ -48,8 +48,7 @@ pub(crate) async fn approve(
     on_the_list(&service, &agent, &record, now).await?;
     let jti = token_id().ok_or(Refusal::AgentAuthUnavailable)?;
     let approval = Approval { agent: agent.id.clone(), nonce: nonce.clone(), jti, at: now };
-    let node = service.node.clone();
-    if service.store.approve_login(record.id.clone(), approval.clone(), node).await.map_err(down())? {
+    if service.store.approve_login(record.id.clone(), approval.clone()).await.map_err(down())? {
         service.streams.hint(&record.site, &Hint::Approved(record.id.clone()));
         return Ok(approved(&record, &Login::Approved(approval), &agent));
     }

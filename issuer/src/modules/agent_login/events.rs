@@ -63,7 +63,7 @@ pub(crate) async fn stream(
     lane: Lane,
 ) -> Result<Response, Refusal> {
     let served = service.store.sites_of(&caller.caller).await.map_err(unavailable(Refusal::SiteAuthUnavailable))?;
-    let sites: Vec<SiteId> = served.into_iter().filter_map(|(id, _, _)| id.try_into().ok()).collect();
+    let sites = ids(served);
     // First the place, then the table: what is approved in between comes by both ways, never by none.
     let subscription = service.streams.subscribe(caller.key(), sites.clone()).ok_or(Refusal::TooMany)?;
     let (sender, frames) = mpsc::channel(FRAMES_MAX);
@@ -72,6 +72,7 @@ pub(crate) async fn stream(
         service,
         caller,
         lane,
+        sites: sites.clone(),
         frames: sender,
         sent: 0,
         written,
@@ -94,6 +95,7 @@ struct Feed {
     service: Arc<Service>,
     caller: SiteCaller,
     lane: Lane,
+    sites: Vec<SiteId>,
     frames: mpsc::Sender<Bytes>,
     sent: u64,
     written: watch::Receiver<u64>,
@@ -238,10 +240,13 @@ impl Feed {
 
     /// A credential that is no longer good ends its streams. A store that cannot say so does not.
     async fn recheck(&self) -> Result<(), Ended> {
-        match self.caller.recheck(&self.service.store).await {
-            Err(Refusal::SiteTokenInvalid | Refusal::SiteSuspended) => Err(Ended),
-            Ok(()) | Err(_) => Ok(()),
+        let judged = self.caller.recheck(&self.service.store).await;
+        if let Err(Refusal::SiteTokenInvalid | Refusal::SiteSuspended) = judged {
+            return Err(Ended);
         }
+        // A site that was suspended or resumed: the next stream carries the others, or it again.
+        let served = self.service.store.sites_of(&self.caller.caller).await.map(ids);
+        if served.is_ok_and(|sites| sites != self.sites) { Err(Ended) } else { Ok(()) }
     }
 
     /// Notes what the connection has taken whole.
@@ -274,6 +279,10 @@ impl Feed {
         self.sent += 1;
         Ok(())
     }
+}
+
+fn ids(served: Vec<(String, String, String)>) -> Vec<SiteId> {
+    served.into_iter().filter_map(|(id, _, _)| id.try_into().ok()).collect()
 }
 
 fn keepalive() -> Interval {

@@ -70,7 +70,7 @@ fn permitted(agent: &CallerRecord, domain: &Domain, sites: &[SiteAt]) -> Result<
         let public = domain.is_public().then_some(UnixMillis::new(0));
         return public.ok_or(NoToken::Target("no token for a host that is not public"));
     }
-    // Several sites may share a host, on different ports; the strictest of those that count decides.
+    // Several sites may share a host, on different ports, and a token names the host: one on the list is enough.
     let mut active = sites.iter().filter(|site| site.standing == Standing::Active).peekable();
     if active.peek().is_none() {
         return Err(NoToken::Target("the site of this domain is suspended"));
