@@ -12,7 +12,7 @@ use crate::Error;
 /// No answer of an issuer, and no refusal of a gateway, is longer.
 const ANSWER_BYTES_MAX: usize = 64 * 1024;
 
-/// How long one request may take.
+/// How long a call to the issuer may take, answer included; and how long any peer may say nothing.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The root of an issuer's API, `https://id.example.net/api/v1`.
@@ -79,7 +79,9 @@ impl Agent {
     /// # Errors
     /// [`Error::Unreachable`] when no TLS client can be made.
     pub fn new(api_base: ApiBase, token: SecretString) -> Result<Self, Error> {
-        let client = Client::builder().redirect(redirect::Policy::none()).timeout(REQUEST_TIMEOUT).no_proxy().build();
+        let client = Client::builder().redirect(redirect::Policy::none()).no_proxy();
+        // A page may take as long as it likes, while it comes.
+        let client = client.connect_timeout(REQUEST_TIMEOUT).read_timeout(REQUEST_TIMEOUT).build();
         let http = client.map_err(|source| Error::Unreachable { origin: api_base.origin(), source })?;
         Ok(Self { http, api_base, token })
     }
@@ -97,7 +99,7 @@ impl Agent {
 
     /// A request to the issuer without the agent's token, for what is public.
     pub(crate) fn public(&self, method: Method, path: &str) -> RequestBuilder {
-        self.http.request(method, self.api_base.join(path))
+        self.http.request(method, self.api_base.join(path)).timeout(REQUEST_TIMEOUT)
     }
 
     /// A request to the issuer with the agent's token. The only place where the token is sent.

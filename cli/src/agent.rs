@@ -92,7 +92,7 @@ async fn fetch(agent: &Agent, url: &str, include: bool) -> Result<(), Failure> {
     if include {
         terminal::say(&format!("{:?} {}", response.version(), response.status()));
         for (name, value) in response.headers() {
-            terminal::say(&format!("{name}: {}", String::from_utf8_lossy(value.as_bytes())));
+            terminal::say(&terminal::harmless(&format!("{name}: {}", String::from_utf8_lossy(value.as_bytes()))));
         }
         terminal::say("");
     }

@@ -91,12 +91,26 @@ impl Place {
     }
 }
 
+/// Only a start, or a first owner, makes a store: a mistyped place is not to become an issuer.
+fn exists(config: &config::Issuer) -> Result<(), Failure> {
+    match &config.store {
+        config::StoreLocation::Sqlite(path) if !path.exists() => Err(Failure::runtime(format!(
+            "there is no issuer at {}: is that the right place? `lime issuer run` starts one there",
+            path.display()
+        ))),
+        config::StoreLocation::Sqlite(_) | config::StoreLocation::Postgres(_) => Ok(()),
+    }
+}
+
 /// Runs one action.
 pub(crate) async fn run(arguments: Arguments) -> Result<(), Failure> {
     let config = arguments.place.config()?;
     let format = Format::from_flag(arguments.json);
     if let Action::Run = arguments.action {
         return run::run(&config, format).await;
+    }
+    if !matches!(arguments.action, Action::Owner(registry::Owner::Add { .. })) {
+        exists(&config)?;
     }
     let operator = issuer::Operator::open(&config).await.map_err(Failure::from_error)?;
     let done = match arguments.action {

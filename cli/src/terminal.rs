@@ -15,10 +15,23 @@ pub(crate) fn pour(bytes: &[u8]) -> io::Result<()> {
     io::stdout().lock().write_all(bytes)
 }
 
-/// One line beside the answer.
+/// One line beside the answer. It may quote a stranger, who must not move the cursor or change the title.
 pub(crate) fn complain(line: &str) {
-    let written = writeln!(io::stderr().lock(), "{line}");
+    let written = writeln!(io::stderr().lock(), "{}", harmless(line));
     drop(written);
+}
+
+/// A text with its control characters made visible, line ends apart.
+pub(crate) fn harmless(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for character in text.chars() {
+        if character.is_control() && character != '\n' {
+            shown.extend(character.escape_default());
+        } else {
+            shown.push(character);
+        }
+    }
+    shown
 }
 
 /// A line that the next one replaces; only where somebody watches.
@@ -45,4 +58,14 @@ pub(crate) fn start_log() {
         }
     }
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_target(false).init();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_stranger_says_cannot_move_the_cursor() {
+        assert_eq!(harmless("a\u{1b}]0;owned\u{7}b\nc\u{9b}d"), "a\\u{1b}]0;owned\\u{7}b\nc\\u{9b}d");
+    }
 }

@@ -36,7 +36,7 @@ pub(crate) enum Agent {
         #[arg(long)]
         name: String,
         /// A site it may log in to; may be given more than once
-        #[arg(long, value_name = "ID", conflicts_with = "any_site")]
+        #[arg(long, value_name = "ID", num_args = 1.., conflicts_with = "any_site")]
         site: Vec<SiteId>,
         /// Let it log in at every registered site: a hostile one can then pass on a login of another
         #[arg(long)]
@@ -87,7 +87,7 @@ pub(crate) enum Gateway {
         #[arg(long)]
         name: String,
         /// A site it serves; may be given more than once
-        #[arg(long, value_name = "ID", required = true)]
+        #[arg(long, value_name = "ID", num_args = 1.., required = true)]
         site: Vec<SiteId>,
     },
     /// Show every gateway

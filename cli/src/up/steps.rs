@@ -63,11 +63,12 @@ pub(crate) async fn play(show: Show, places: &Places, registered: &Registered) -
 async fn login(show: Show, places: &Places, registered: &Registered) -> Result<(), Failure> {
     let http = Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build();
     let http = http.map_err(Failure::from_error)?;
-    let watching = tokio::spawn(passport_of_next_login(watch(&http, places, registered).await?));
+    let stream = watch(&http, places, registered).await?;
     let clock = Clock { show, since: Mutex::new(Instant::now()) };
 
     let opened: Opened = opened(&http, places).await?;
     clock.step(1, &format!("the gateway opens login request {}", opened.request_id));
+    let watching = tokio::spawn(passport_of(opened.request_id.clone(), stream));
 
     let api_base = ApiBase::parse(&places.api_base()).map_err(Failure::from_error)?;
     let agent = Agent::new(api_base, registered.agent_token.as_str().into()).map_err(Failure::from_error)?;
@@ -80,7 +81,7 @@ async fn login(show: Show, places: &Places, registered: &Registered) -> Result<(
         Progress::Solving { .. } | Progress::Solved { .. } => {}
     };
     let approval = agent.login(&opened.request_id, Some(&places.gateway), progress).await;
-    let approval = approval.map_err(Failure::from_error)?;
+    let approval = approval.map_err(|error| refused(&error, registered))?;
     clock.step(3, &format!("the agent has solved it and approves: {}", approval.status));
 
     let session = session(&http, places, &opened).await?;
@@ -104,6 +105,15 @@ async fn login(show: Show, places: &Places, registered: &Registered) -> Result<(
         }
     }
     Ok(())
+}
+
+/// Whoever suspends the demo agent, as the README proposes, meets this at the next start.
+fn refused(error: &agent::Error, registered: &Registered) -> Failure {
+    let id = &registered.agent_id;
+    Failure::runtime(format!(
+        "{error}; `lime issuer agent resume {id} --data DIR` ends a suspension, and without DIR/up.json another agent is \
+         registered"
+    ))
 }
 
 async fn opened(http: &Client, places: &Places) -> Result<Opened, Failure> {
@@ -147,8 +157,8 @@ async fn watch(http: &Client, places: &Places, registered: &Registered) -> Resul
     stream.and_then(Response::error_for_status).map_err(Failure::from_error)
 }
 
-/// The claims of the first passport on the stream, to be shown.
-async fn passport_of_next_login(mut stream: Response) -> Result<String, Failure> {
+/// The claims of this login's passport, to be shown; the stream may bring those of others.
+async fn passport_of(request_id: String, mut stream: Response) -> Result<String, Failure> {
     let mut seen = Vec::new();
     while let Some(chunk) = stream.chunk().await.map_err(Failure::from_error)? {
         seen.extend_from_slice(&chunk);
@@ -156,7 +166,10 @@ async fn passport_of_next_login(mut stream: Response) -> Result<String, Failure>
         let lines: Vec<u8> = seen.drain(..=whole).collect();
         let events = lines.split(|byte| *byte == b'\n').filter_map(|line| line.strip_prefix(b"data: "));
         let mut events = events.filter_map(|event| serde_json::from_slice::<Value>(event).ok());
-        if let Some(jwt) = events.find_map(|event| Some(event.get("agent_passport_jwt")?.as_str()?.to_owned())) {
+        if let Some(jwt) = events
+            .find(|event| event.get("login_request_id").is_some_and(|id| *id == *request_id))
+            .and_then(|event| Some(event.get("agent_passport_jwt")?.as_str()?.to_owned()))
+        {
             return claims(&jwt).ok_or_else(|| Failure::runtime("the passport is no JWT"));
         }
     }
