@@ -4,7 +4,7 @@
 //! that enforce, in turns. Clients, origin and gateways share one machine, so requests per second say how the machine
 //! divides them; the CPU time of the gateway's process says what a request costs.
 //!
-//! Reading order: [`compare`] (the run), `subject` (what takes its turn), `report` (what is printed); then `gateway`,
+//! Reading order: [`compare()`] (the run), `subject` (what takes its turn), `report` (what is printed); then `gateway`,
 //! `client`, `responder` and `usage`, which know nothing of each other.
 
 mod client;
