@@ -1,8 +1,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// Which paths a rule is for. `/a` is that path alone; `/a/*` is `/a/`, all below it and
-/// `/a` itself; `/*` is every path.
+/// Which paths a rule is for. `/a` is that path, also with one final slash, which most servers
+/// take for the same; `/a/*` is `/a/`, all below it and `/a` itself; `/*` is every path.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct PathPattern(Shape);
 
@@ -43,7 +43,7 @@ impl PathPattern {
     pub fn matches(&self, path: &[u8]) -> bool {
         match &self.0 {
             Shape::All => true,
-            Shape::Exact(text) => path == text.as_bytes(),
+            Shape::Exact(text) => path.strip_prefix(text.as_bytes()).is_some_and(|rest| matches!(rest, [] | [b'/'])),
             Shape::Below(folder) => {
                 path.strip_prefix(folder.as_bytes()).is_some_and(|rest| matches!(rest, [] | [b'/', ..]))
             }

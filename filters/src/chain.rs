@@ -118,7 +118,8 @@ impl Chain {
         if policy != Policy::Passport {
             return Ok(Admitted { identity, fault: None });
         }
-        let is_stale = self.site.revocation_max_stale.is_some_and(|longest| moment.is_stale(longest));
+        let is_stale = moment.has_lost_revocations()
+            || self.site.revocation_max_stale.is_some_and(|longest| moment.is_stale(longest));
         let is_stranger = identity.is_none();
         if is_stale || (is_stranger && moment.contact() == Contact::Lost) {
             return Err(Refused::because(Reason::IssuerUnavailable));

@@ -5,11 +5,16 @@ use std::time::Duration;
 use config::{Scheme, Site};
 use http::HeaderValue;
 
+use crate::session::SESSION_PREFIX;
+
+/// The name where browsers would not store the other.
+const PLAIN_NAME: &str = "lime";
+
 /// The name of the session cookie at a site. `__Host-` makes browsers keep it to this host over TLS; on loopback http,
 /// where they would not store it at all, the plain name does.
 #[must_use]
 pub fn cookie_name(site: &Site) -> &'static str {
-    if is_plain(site) { "lime" } else { "__Host-lime" }
+    if is_plain(site) { PLAIN_NAME } else { "__Host-lime" }
 }
 
 /// `Set-Cookie` that gives a session to a browser-like client for as long as it lives. `None` when `session` is no
@@ -35,15 +40,15 @@ fn is_plain(site: &Site) -> bool {
     site.url.scheme() == Scheme::Http && site.url.is_loopback()
 }
 
-/// The values of all cookies of this name in a `Cookie` line (RFC 6265 §4.2.1).
+/// The values of all session cookies, which have this name, in a `Cookie` line (RFC 6265 §4.2.1).
 pub(crate) fn values<'a>(line: &'a [u8], name: &str) -> impl Iterator<Item = &'a [u8]> {
-    line.split(|byte| *byte == b';').filter_map(move |pair| value(pair, name))
+    line.split(|byte| *byte == b';').filter_map(move |pair| session(pair, name))
 }
 
-/// The line without the cookies of this name, the rest byte for byte; `None` when nothing is left.
+/// The line without the session cookies, which have this name, the rest byte for byte; `None` when nothing is left.
 pub(crate) fn without(line: &[u8], name: &str) -> Option<Vec<u8>> {
     let mut rest = Vec::with_capacity(line.len());
-    for pair in line.split(|byte| *byte == b';').filter(|pair| value(pair, name).is_none()) {
+    for pair in line.split(|byte| *byte == b';').filter(|pair| session(pair, name).is_none()) {
         if rest.is_empty() {
             rest.extend_from_slice(pair.trim_ascii_start());
         } else {
@@ -62,6 +67,11 @@ pub(crate) fn sets(line: &[u8], name: &str) -> bool {
         pair = rest.trim_ascii();
     }
     value(pair, name).is_some()
+}
+
+/// The plain name may be that of a cookie of the site's: there, what is no session by its form is not ours.
+fn session<'a>(pair: &'a [u8], name: &str) -> Option<&'a [u8]> {
+    value(pair, name).filter(|value| name != PLAIN_NAME || value.starts_with(SESSION_PREFIX.as_bytes()))
 }
 
 fn value<'a>(pair: &'a [u8], name: &str) -> Option<&'a [u8]> {
@@ -96,9 +106,17 @@ mod tests {
 
     #[test]
     fn a_cookie_is_found_wherever_it_stands() {
-        let found: Vec<_> = values(b"lime=1; a=2;  lime = 3 ;lime", "lime").collect();
-        assert_eq!(found, [&b"1"[..], b"3"]);
-        assert_eq!(values(b"xlime=1; lime2=2; LIME=3", "lime").count(), 0);
+        let found: Vec<_> = values(b"lime=ls1.1; a=2;  lime = ls1.3 ;lime", "lime").collect();
+        assert_eq!(found, [&b"ls1.1"[..], b"ls1.3"]);
+        assert_eq!(values(b"xlime=ls1.1; lime2=ls1.2; LIME=ls1.3", "lime").count(), 0);
+        assert_eq!(values(b"__Host-lime=1", "__Host-lime").count(), 1);
+    }
+
+    #[test]
+    fn under_the_plain_name_what_is_no_session_is_the_sites() {
+        let line = b"lime=green; a=1; lime=ls1.a; lime=LS1.b; lime=";
+        assert_eq!(values(line, "lime").collect::<Vec<_>>(), [b"ls1.a"]);
+        assert_eq!(without(line, "lime").unwrap(), b"lime=green; a=1; lime=LS1.b; lime=");
     }
 
     #[test]

@@ -128,16 +128,14 @@ fn is_reserved(name: &HeaderName) -> bool {
 }
 
 /// `Cache-Control` with `private`, for what is meant for one agent (RFC 9111 §5.2.2.7). What else the origin asks stays,
-/// but for its opposite.
+/// but for its opposite. A comma inside quotes is no end of a directive: of such a line, which is rare, nothing stays.
 fn kept_private(headers: &HeaderMap) -> HeaderValue {
     let mut directives = vec!["private"];
     for line in headers.get_all(CACHE_CONTROL) {
-        let line = line.to_str().unwrap_or_default();
-        // A comma inside quotes is no end of a directive; such a line is rare and may keep its `public`.
-        let parts = if line.contains('"') { std::slice::from_ref(&line).to_vec() } else { line.split(',').collect() };
+        let line = line.to_str().ok().filter(|line| !line.contains('"')).unwrap_or_default();
         let stays =
             |part: &&str| !part.is_empty() && !["private", "public"].iter().any(|w| part.eq_ignore_ascii_case(w));
-        directives.extend(parts.into_iter().map(str::trim).filter(stays));
+        directives.extend(line.split(',').map(str::trim).filter(stays));
     }
     HeaderValue::from_str(&directives.join(", ")).unwrap_or(HeaderValue::from_static("private"))
 }

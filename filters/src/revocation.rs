@@ -51,9 +51,16 @@ pub struct Revocations {
     owners: Standings,
     sites: Standings,
     keys: Standings,
+    is_lost: bool,
 }
 
 impl Revocations {
+    /// The table of one who knew the log and does not any more: until it has been read again, anybody may be on it.
+    #[must_use]
+    pub fn lost() -> Self {
+        Self { is_lost: true, ..Self::default() }
+    }
+
     /// A table from rows in the order of the log.
     #[must_use]
     pub fn from_rows(rows: impl IntoIterator<Item = RevocationRow>) -> Self {
@@ -88,6 +95,12 @@ impl Revocations {
                 suspended: standing.suspended,
             })
         })
+    }
+
+    /// Whether rows are missing that once were known: see [`lost`](Self::lost).
+    #[must_use]
+    pub const fn is_lost(&self) -> bool {
+        self.is_lost
     }
 
     /// Whether there is no row.

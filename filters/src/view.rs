@@ -47,6 +47,11 @@ impl Moment<'_> {
         self.issuer.map_or(Contact::Lost, |issuer| issuer.contact)
     }
 
+    /// Whether it is unknown who was suspended.
+    pub(crate) fn has_lost_revocations(&self) -> bool {
+        self.issuer.is_some_and(|issuer| issuer.revocations.is_lost())
+    }
+
     /// Whether more time than `longest` has passed since the issuer was last heard; so it is when it never was.
     pub(crate) fn is_stale(&self, longest: Duration) -> bool {
         let last = self.issuer.and_then(|issuer| issuer.last_contact);

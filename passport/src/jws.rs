@@ -2,8 +2,8 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde::Deserialize;
 use serde::de::IgnoredAny;
+use serde::{Deserialize, Deserializer};
 
 use crate::json;
 use crate::key_set::KeySet;
@@ -28,8 +28,13 @@ struct Header {
     kid: Option<KeyId>,
     #[serde(default)]
     typ: Option<String>,
-    #[serde(default)]
+    /// Presence counts, whatever the value: `null` too.
+    #[serde(default, deserialize_with = "present")]
     crit: Option<IgnoredAny>,
+}
+
+fn present<'de, D: Deserializer<'de>>(value: D) -> Result<Option<IgnoredAny>, D::Error> {
+    IgnoredAny::deserialize(value).map(Some)
 }
 
 struct Parts<'a> {

@@ -69,9 +69,14 @@ impl EdgeLogin {
 
     /// Opens a login request at the issuer, if there is room for one more.
     pub(crate) async fn open(&self, site_id: Option<&SiteId>, source: &Source) -> Result<Opened, Reason> {
+        // The issuer would open it for another site of the credential, or in the name of none.
+        let Some(site_id) = site_id else {
+            tracing::warn!(site = %self.site.url, "no login was opened: the issuer was not heard to know this site");
+            return Err(Reason::LoginRefused);
+        };
         let network = (!source.may_be_a_crowd()).then(|| Network::of(source.client));
         let slot = Slot::take(&self.table, network)?;
-        let opened = self.api.open_login(site_id.map(SiteId::as_str)).await.map_err(|cause| self.not_opened(&cause))?;
+        let opened = self.api.open_login(site_id.as_str()).await.map_err(|cause| self.not_opened(&cause))?;
         let request: Option<LoginRequestId> = opened.login_request_id.parse().ok();
         let expires_at = rfc3339::parse(&opened.expires_at);
         let (Some(request), Some(expires_at)) = (request, expires_at) else {

@@ -10,7 +10,7 @@ use filters::{
     Accepts, Decision, DecisionWord, HeaderEdit, Moment, Policy, Reason, Reply, Request, Trust, Verdict, is_own_path,
     refuse,
 };
-use http::header::ALLOW;
+use http::header::{ALLOW, COOKIE};
 use http::{HeaderValue, Method};
 use ipnet::IpNet;
 use pingora::http::{RequestHeader, ResponseHeader};
@@ -26,10 +26,14 @@ use crate::metrics::Metrics;
 use crate::own_pages::Asked;
 use crate::request_id::{RequestId, RequestIds};
 use crate::sites::{Site, Sites};
+use crate::upstream::STREAM_SILENCE_MAX;
 use crate::{bounds, downstream, forwarded, live};
 
 /// Idle connections of clients are kept for so long, in seconds; browsers close theirs earlier or soon after.
 const KEEPALIVE_SECONDS: u64 = 60;
+
+/// A client that owes us the rest of a body and sends nothing for so long is gone.
+const READ_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(60);
 
 /// A client that takes nothing for so long is gone.
 const WRITE_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(60);
@@ -78,6 +82,8 @@ impl Gate {
         if session.get_keepalive() == Some(0) {
             session.set_keepalive(Some(KEEPALIVE_SECONDS));
         }
+        // On a kept connection, that of the request before would still hold.
+        session.set_read_timeout(Some(READ_TIMEOUT));
         session.set_write_timeout(Some(WRITE_TIMEOUT));
         session.set_total_drain_timeout(Some(downstream::DRAIN_TIME_MAX));
         if let Some(peer) = downstream::peer(session) {
@@ -133,7 +139,12 @@ impl Gate {
                 Some(refusal(session, context, site.as_deref(), reason))
             }
         };
-        let Some(reply) = reply else { return Ok(false) };
+        let Some(reply) = reply else {
+            if session.is_upgrade_req() {
+                session.set_read_timeout(Some(STREAM_SILENCE_MAX));
+            }
+            return Ok(false);
+        };
         downstream::answer(session, reply).await?;
         Ok(true)
     }
@@ -204,6 +215,9 @@ impl Gate {
                 HeaderEdit::Set(name, value) => upstream.insert_header(name, value)?,
                 HeaderEdit::Append(name, value) => drop(upstream.append_header(name, value)?),
             }
+        }
+        if session.is_http2() {
+            join_cookies(upstream)?;
         }
         Ok(())
     }
@@ -288,6 +302,16 @@ impl fmt::Debug for Gate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Gate").field("sites", &self.shared.all_sites.len()).finish_non_exhaustive()
     }
+}
+
+/// HTTP/2 may send each cookie in a line of its own, which nobody expects elsewhere (RFC 9113 §8.2.3).
+fn join_cookies(upstream: &mut RequestHeader) -> pingora::Result<()> {
+    let lines: Vec<&[u8]> = upstream.headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes).collect();
+    if lines.len() < 2 {
+        return Ok(());
+    }
+    let line = lines.join(&b"; "[..]);
+    upstream.insert_header(COOKIE, line)
 }
 
 /// What goes on in the name of an agent ends with it. In observe nobody is refused for policy, and nothing cut.

@@ -28,6 +28,9 @@ const KEYS_MAX_STALE: Duration = Duration::from_hours(24);
 /// No credential lives longer, so that a change which is older than this concerns none.
 const ROWS_KEPT_FOR: Duration = Duration::from_hours(25);
 
+/// How far ahead of the clock a stored time may lie; one that lies further tells nothing.
+const CLOCK_LEEWAY: Duration = Duration::from_secs(120);
+
 /// An issuer, as this process knows it.
 #[derive(Debug)]
 pub(crate) struct Issuer {
@@ -65,6 +68,8 @@ struct Known {
     last_contact: Option<UnixTime>,
     /// Whether the revocation log is followed: then contact is what that says, not that keys can be fetched.
     follows_log: bool,
+    /// Whether the revocation file was there and was not believed.
+    revocations_lost: bool,
     keys_unsaved: Unsaved,
     revocations_unsaved: Unsaved,
 }
@@ -74,12 +79,12 @@ struct Known {
 pub(crate) enum Rows {
     /// They follow them.
     Further,
-    /// They replace them.
-    All,
+    /// They replace them, if those are still the ones up to position `known`: another link may have been quicker.
+    All { known: Option<u64> },
 }
 
 impl Issuer {
-    /// What the state folder knows of an issuer. A file that is not believed is as good as none, and said so aloud.
+    /// What the state folder knows of an issuer. A key-set file that is not believed is as good as none.
     pub(crate) fn open(
         origin: WebOrigin,
         files: Arc<StateFiles>,
@@ -88,16 +93,21 @@ impl Issuer {
         now: UnixTime,
     ) -> Self {
         let names = FileNames::of(&origin);
-        let document = load::<StoredKeys>(&files, &names.keys).filter(|stored| stored.issuer == origin.as_str());
-        let document = document.filter(|stored| now.since(stored.fetched_at) <= KEYS_MAX_STALE);
+        let document = load::<StoredKeys>(&files, &names.keys).ok().flatten();
+        let document = document.filter(|stored| stored.issuer == origin.as_str());
+        // Before the document is judged by its age: keys are revoked for ever.
+        let mut revoked = document.as_ref().map(|stored| stored.revoked.clone()).unwrap_or_default();
+        let document = document.filter(|at| is_past(at.fetched_at, now) && now.since(at.fetched_at) <= KEYS_MAX_STALE);
         let keys = document.as_ref().and_then(|stored| KeySet::from_jwks(stored.jwks.as_bytes()).ok());
         let stored = load::<StoredRevocations>(&files, &names.revocations);
-        let mut stored = stored.filter(|stored| stored.issuer == origin.as_str()).unwrap_or_default();
+        let revocations_lost = stored.is_err();
+        let stored = stored.ok().flatten().filter(|stored| stored.issuer == origin.as_str());
+        let mut stored = stored.unwrap_or_default();
+        stored.heard_at = stored.heard_at.filter(|at| is_past(*at, now));
         origin.as_str().clone_into(&mut stored.issuer);
-        let mut revoked = document.as_ref().map(|stored| stored.revoked.clone()).unwrap_or_default();
         let mut rows = std::mem::take(&mut stored.rows);
-        rows.retain(|row| still_matters(row, now));
         revoked.extend(revoked_keys(&rows));
+        rows.retain(|row| still_matters(row, now));
         let last_contact = stored.heard_at.or(document.as_ref().map(|stored| stored.fetched_at));
         let published = keys.unwrap_or_default();
         let known = Known {
@@ -111,6 +121,7 @@ impl Issuer {
             contact: Contact::Lost,
             last_contact,
             follows_log: false,
+            revocations_lost,
             keys_unsaved: Unsaved::default(),
             revocations_unsaved: Unsaved::default(),
         };
@@ -135,10 +146,17 @@ impl Issuer {
         self.view.load()
     }
 
-    /// The revocation log will be followed, with one more credential.
+    /// The revocation log will be followed, with one more credential. From now on, keys that were fetched are no sign that
+    /// nothing of it was missed; and what was known of it and got lost has to be read first.
     pub(crate) fn follow_log(&self) {
         self.links.fetch_add(1, Ordering::AcqRel);
-        self.known.lock().follows_log = true;
+        let mut known = self.known.lock();
+        known.follows_log = true;
+        known.last_contact = known.revocations.heard_at;
+        if known.revocations_lost && known.revocations.seq.is_none() {
+            known.table = Arc::new(Revocations::lost());
+        }
+        self.publish(&known);
     }
 
     /// A stream of events is read, for as long as the answer lives.
@@ -208,14 +226,19 @@ impl Issuer {
     /// Takes over rows of the log up to position `seq`, and closes what runs in the name of those they concern.
     pub(crate) fn took_rows(&self, rows: Vec<RevocationRow>, seq: u64, which: Rows) {
         let mut known = self.known.lock();
-        if which == Rows::Further && known.revocations.seq.is_some_and(|known| seq <= known) {
+        let position = known.revocations.seq;
+        let is_late = match which {
+            Rows::Further => position.is_some_and(|position| seq <= position),
+            Rows::All { known } => position != known,
+        };
+        if is_late {
             return;
         }
         known.revoke_keys(revoked_keys(&rows));
-        let changes = which == Rows::All || !rows.is_empty();
+        let changes = which != Rows::Further || !rows.is_empty();
         known.table = Arc::new(match which {
             Rows::Further => known.table.with_all(rows),
-            Rows::All => Revocations::from_rows(rows),
+            Rows::All { .. } => Revocations::from_rows(rows),
         });
         known.revocations.seq = Some(seq);
         known.revocations_unsaved.differs = true;
@@ -270,7 +293,9 @@ impl Issuer {
         let (keys, revocations) = {
             let mut known = self.known.lock();
             let keys = known.document.clone().filter(|_| known.keys_unsaved.take(now));
-            let revocations = known.revocations_unsaved.take(now).then(|| {
+            // A file that is not believed stays until there is a better one, or the next start would know of no loss.
+            let is_due = !known.table.is_lost() && known.revocations_unsaved.take(now);
+            let revocations = is_due.then(|| {
                 let rows = known.table.rows().filter(|row| still_matters(row, now)).collect();
                 StoredRevocations { rows, ..known.revocations.clone() }
             });
@@ -338,6 +363,11 @@ fn revoked_keys(rows: &[RevocationRow]) -> Vec<KeyId> {
 
 fn still_matters(row: &RevocationRow, now: UnixTime) -> bool {
     row.suspended || now.since(row.not_before) <= ROWS_KEPT_FOR
+}
+
+/// Whether a stored time can be one: a clock that was wrong then, or is now, makes it tell nothing.
+fn is_past(stored: UnixTime, now: UnixTime) -> bool {
+    stored.since(now) <= CLOCK_LEEWAY
 }
 
 #[cfg(test)]

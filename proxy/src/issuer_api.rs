@@ -185,12 +185,9 @@ impl Authorized {
     }
 
     /// Opens a login request in the name of a site.
-    pub(crate) async fn open_login(&self, site_id: Option<&str>) -> Result<OpenedLogin, ApiError> {
+    pub(crate) async fn open_login(&self, site_id: &str) -> Result<OpenedLogin, ApiError> {
         // A site token speaks for its site without being asked which.
-        let body = match site_id {
-            Some(id) if !self.is_site_token => serde_json::json!({ "site_id": id }),
-            Some(_) | None => serde_json::json!({}),
-        };
+        let body = if self.is_site_token { serde_json::json!({}) } else { serde_json::json!({ "site_id": site_id }) };
         let request = self.api.client.post(format!("{}/modules/agent-login/requests", self.api.base));
         let request = request.header(SITE_TOKEN, self.credential.clone());
         let request = request.header(http::header::CONTENT_TYPE, "application/json").body(body.to_string());

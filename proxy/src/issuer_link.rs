@@ -18,7 +18,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::clock::{jittered, now};
 use crate::issuer::{Issuer, Rows};
-use crate::issuer_api::{ApiError, Authorized, LogPage, LogRow, RegisteredSite};
+use crate::issuer_api::{ApiError, Authorized, LogRow, RegisteredSite};
 use crate::sites::Site;
 
 mod approvals;
@@ -140,36 +140,49 @@ impl Link {
     /// Asks for the log until position `seq` is reached.
     async fn catch_up(&self, seq: u64) -> Result<(), Ended> {
         for _ in 0..PAGES_MAX {
-            let position = self.issuer.position();
-            if position.is_some_and(|position| position >= seq) {
+            let known = self.issuer.position();
+            // A log that stands before our position was set back, as from a backup: what we know is of another one.
+            let Some(position) = known.filter(|position| *position <= seq) else {
+                return self.read_all(known, seq).await;
+            };
+            if position == seq {
                 self.issuer.heard(now());
                 return Ok(());
             }
-            match self.api.revocations(position).await {
+            match self.api.revocations(known).await {
                 Ok(page) => {
-                    let which = if position.is_some() { Rows::Further } else { Rows::All };
                     let is_behind = !page.more && page.seq < seq;
-                    self.take_page(page, which);
+                    self.issuer.took_rows(rows(page.revocations), page.seq, Rows::Further);
                     if is_behind {
                         return Err(Ended::Behind);
                     }
                 }
-                Err(gone) if gone.status() == Some(StatusCode::GONE) && position.is_some() => {
-                    let all = self.api.revocations(None).await?;
-                    let is_behind = all.seq < seq;
-                    self.take_page(all, Rows::All);
-                    if is_behind {
-                        return Err(Ended::Behind);
-                    }
-                }
+                Err(gone) if gone.status() == Some(StatusCode::GONE) => return self.read_all(known, seq).await,
                 Err(cause) => return Err(cause.into()),
             }
         }
         Err(Ended::Behind)
     }
 
-    fn take_page(&self, page: LogPage, which: Rows) {
-        self.issuer.took_rows(page.revocations.into_iter().filter_map(row).collect(), page.seq, which);
+    /// Asks for the whole log, which has to reach position `seq`. It is taken over at once: half of it would admit those
+    /// whom the other half is about.
+    async fn read_all(&self, known: Option<u64>, seq: u64) -> Result<(), Ended> {
+        let (mut all, mut position) = (Vec::new(), None);
+        for _ in 0..PAGES_MAX {
+            let page = self.api.revocations(position).await?;
+            all.extend(rows(page.revocations));
+            position = Some(page.seq);
+            if page.more {
+                continue;
+            }
+            self.issuer.took_rows(all, page.seq, Rows::All { known });
+            if page.seq < seq {
+                return Err(Ended::Behind);
+            }
+            self.issuer.heard(now());
+            return Ok(());
+        }
+        Err(Ended::Behind)
     }
 }
 
@@ -186,14 +199,17 @@ impl<'a> Stream<'a> {
         let response = link.api.events().await?;
         link.find_sites(Asked::Once).await?;
         let mut stream = Self { link, response, lines: Lines::default(), approvals: Approvals::new(link) };
-        // The issuer says `position` first; until then the log may be anywhere.
+        let seq = timeout(SILENCE_MAX, stream.position()).await.map_err(|_| Ended::Silent)??;
+        link.catch_up(seq).await?;
+        tracing::info!(issuer = %link.issuer.origin, seq, "following the issuer");
+        Ok(stream)
+    }
+
+    /// The issuer says `position` first; until then the log may be anywhere.
+    async fn position(&mut self) -> Result<u64, Ended> {
         loop {
-            match stream.next().await? {
-                Event::Position { seq } => {
-                    link.catch_up(seq).await?;
-                    tracing::info!(issuer = %link.issuer.origin, seq, "following the issuer");
-                    return Ok(stream);
-                }
+            match self.next().await? {
+                Event::Position { seq } => return Ok(seq),
                 Event::Approved(_)
                 | Event::Expired { .. }
                 | Event::Revocation(_)
@@ -272,6 +288,10 @@ impl<'a> Stream<'a> {
 
 fn is_at(registered: &RegisteredSite, url: &WebOrigin) -> bool {
     registered.origin.parse::<WebOrigin>().is_ok_and(|origin| origin == *url)
+}
+
+fn rows(page: Vec<LogRow>) -> Vec<RevocationRow> {
+    page.into_iter().filter_map(row).collect()
 }
 
 /// `None` for a kind of subject that a later issuer knows and we do not.

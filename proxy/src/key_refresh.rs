@@ -1,7 +1,7 @@
 //! Keeps an issuer's key set fresh, in the background: no request ever waits for it.
 //!
-//! As often as the issuer's `max-age` asks, and when a token of an unknown key was shown; but never twice within the
-//! cool-down, so that a storm of such tokens is one fetch.
+//! As often as the issuer's `max-age` asks, and when a token of an unknown key was shown; the latter only once the
+//! cool-down since the last fetch is over, so that a storm of such tokens is one fetch.
 
 use std::convert::Infallible;
 use std::error::Error;

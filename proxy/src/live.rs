@@ -87,9 +87,9 @@ impl<A: HttpServerApp + Send + Sync + 'static> HttpServerApp for Watched<A> {
 impl<A: HttpServerApp + Send + Sync + 'static> Watched<A> {
     async fn serve(&self, session: ServerSession, shutdown: &ShutdownWatch) -> Option<ReusedHttpStream> {
         let mut served = pin!(self.app.process_new_http(session, shutdown));
+        // Made before the request can be admitted: whatever changes from here on is noticed.
+        let mut changed = pin!(self.reconsider.notified());
         loop {
-            // Made before the request can be admitted: whatever changes from here on is noticed.
-            let mut changed = pin!(self.reconsider.notified());
             let done = poll_fn(|context| {
                 if let Poll::Ready(done) = served.as_mut().poll(context) {
                     return Poll::Ready(Some(done));
@@ -104,6 +104,8 @@ impl<A: HttpServerApp + Send + Sync + 'static> Watched<A> {
             if let Some(done) = done.await {
                 return done;
             }
+            // And again before it is asked whether it counts: what changes while the answer is found is not in it.
+            changed.set(self.reconsider.notified());
             let counts = ADMITTED.with(|slot| slot.borrow().as_ref().is_none_or(Admitted::still_counts));
             if !counts {
                 let end = timeout(LAST_WORDS, served);

@@ -15,9 +15,9 @@ pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// The same with TLS.
 const TLS_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Between two pieces of a response. Longer than any keepalive of a stream (the site SDK of the issuer allows 310 s),
-/// so that only what is dead is cut.
-const READ_TIMEOUT: Duration = Duration::from_secs(310);
+/// Between two pieces of a response, and in a tunnel between two pieces of the client's. Longer than any keepalive of a
+/// stream (the site SDK of the issuer allows 310 s), so that only what is dead is cut.
+pub(crate) const STREAM_SILENCE_MAX: Duration = Duration::from_secs(310);
 const WRITE_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Unused connections are kept for so long; what the site closes earlier is noticed at once.
@@ -164,7 +164,7 @@ fn peer(target: &config::Upstream, address: SocketAddr) -> HttpPeer {
     let mut peer = HttpPeer::new(address, tls, name);
     peer.options.connection_timeout = Some(CONNECT_TIMEOUT);
     peer.options.total_connection_timeout = Some(TLS_TIMEOUT);
-    peer.options.read_timeout = Some(READ_TIMEOUT);
+    peer.options.read_timeout = Some(STREAM_SILENCE_MAX);
     peer.options.write_timeout = Some(WRITE_TIMEOUT);
     peer.options.idle_timeout = Some(IDLE_TIMEOUT);
     peer

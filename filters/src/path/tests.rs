@@ -18,7 +18,7 @@ fn a_plain_path_is_what_it_says() {
     {
         check(path, Ok(Policy::Open));
     }
-    for path in ["/agents", "/agents/", "/agents/list", "/agents/a.b", "/admin"] {
+    for path in ["/agents", "/agents/", "/agents/list", "/agents/a.b", "/admin", "/admin/"] {
         check(path, Ok(Policy::Passport));
     }
     for path in ["/.lime", "/.lime/", "/.lime/help"] {
@@ -103,6 +103,7 @@ fn a_path_whose_readings_differ_in_policy_is_ambiguous() {
         "/admin#/public",
         "/admin%23/public",
         "/admin;",
+        "/admin//",
         "/admin/.",
         "/admin/%2e",
         "/admin//..",

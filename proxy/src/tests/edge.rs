@@ -165,3 +165,14 @@ async fn what_is_the_gateways_own_is_never_forwarded() {
     }
     assert_eq!(origin.requests(), 0);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_site_that_the_issuer_does_not_know_opens_no_login() {
+    let folder = tempfile::tempdir().unwrap();
+    let (origin, issuer) = (Origin::start().await, Issuer::start().await);
+    let site = config::Site { credential: credential(folder.path(), "bad"), ..site(folder.path(), &origin, &issuer) };
+    let rig = Rig::start(folder.path(), vec![site]).await;
+    let refused = rig.send("POST", "/.lime/login", &["Content-Length: 0"]).await;
+    assert_eq!((refused.status, refused.reason().as_str()), (502, "login_refused"));
+    assert_eq!(issuer.logins_asked(), 0);
+}

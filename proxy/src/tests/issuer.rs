@@ -134,6 +134,11 @@ impl Issuer {
         self.state.lock().floor = position;
     }
 
+    /// As from a backup that was made after so many rows.
+    pub(super) fn set_back(&self, rows: usize) {
+        self.state.lock().rows.truncate(rows);
+    }
+
     pub(super) fn say(&self, event: &Value) {
         // Nobody may be listening.
         self.events.send(format!("data: {event}\n\n")).unwrap_or_default();

@@ -54,6 +54,8 @@ impl ProxyHttp for Theirs {
         context: &mut Context,
     ) -> pingora::Result<()> {
         self.gate.upstream_request_filter(session, upstream, context)?;
+        let timeout = session.get_read_timeout().unwrap().as_secs();
+        upstream.insert_header("X-Read-Timeout", timeout.to_string())?;
         upstream.insert_header("X-Theirs", "1")
     }
 
@@ -100,4 +102,11 @@ async fn another_proxy_becomes_a_gateway_by_calling_the_gate() {
     let answer = client.answer().await;
     assert_eq!(answer.status, 200);
     assert!(answer.body.contains("X-Theirs: 1") && answer.body.contains("agent-1"), "{}", answer.body);
+
+    let upgrade = ["Connection: Upgrade", "Upgrade: websocket"];
+    for (fields, seconds) in [(&[][..], 60), (&upgrade[..], 310), (&[][..], 60)] {
+        client.request("GET", "/plain", fields).await;
+        let answer = client.answer().await;
+        assert!(answer.body.contains(&format!("X-Read-Timeout: {seconds}\r\n")), "{fields:?}: {}", answer.body);
+    }
 }

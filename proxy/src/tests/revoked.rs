@@ -120,6 +120,51 @@ async fn a_gateway_that_was_away_too_long_asks_for_everything() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_was_set_back_is_read_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let (origin, issuer) = (Origin::start().await, Issuer::start().await);
+    for agent in ["agent-5", "agent-6", "agent-7", "agent-8", "agent-9"] {
+        issuer.revoke("agent", agent, true);
+    }
+    let rig = Rig::start(folder.path(), vec![site(folder.path(), &origin, &issuer)]).await;
+    let (one, two, nine) = (issuer.bearer("agent-1"), issuer.bearer("agent-2"), issuer.bearer("agent-9"));
+    assert_eq!(rig.get("/agents/x", &[&one]).await.status, 200);
+    assert_eq!(rig.get("/agents/x", &[&nine]).await.status, 401);
+    issuer.stop().await;
+    issuer.set_back(2);
+    issuer.revoke("agent", "agent-1", true);
+    issuer.start_again().await;
+    until("its rows are known", async || rig.get("/agents/x", &[&one]).await.status == 401).await;
+    assert_eq!(rig.get("/agents/x", &[&nine]).await.status, 200, "those it lost are not");
+    issuer.revoke("agent", "agent-2", true);
+    until("it is followed", async || rig.get("/agents/x", &[&two]).await.status == 401).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_edited_revocation_file_admits_nobody_until_the_log_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let (origin, issuer) = (Origin::start().await, Issuer::start().await);
+    issuer.revoke("agent", "agent-1", true);
+    let mut rig = Rig::start(folder.path(), vec![site(folder.path(), &origin, &issuer)]).await;
+    let (one, two) = (issuer.bearer("agent-1"), issuer.bearer("agent-2"));
+    assert_eq!(rig.get("/agents/x", &[&two]).await.status, 200);
+    rig.stop().await;
+    issuer.stop().await;
+    let mut files = std::fs::read_dir(folder.path().join("state")).unwrap().map(|entry| entry.unwrap().path());
+    let file = files.find(|path| path.to_str().unwrap().contains("/revocations-")).unwrap();
+    std::fs::write(&file, std::fs::read_to_string(&file).unwrap().replace("agent-1", "agent-3")).unwrap();
+    let rig = Rig::start(folder.path(), vec![site(folder.path(), &origin, &issuer)]).await;
+    for bearer in [&one, &two] {
+        let answer = rig.get("/agents/x", &[bearer]).await;
+        assert_eq!((answer.status, answer.reason().as_str()), (503, "issuer_unavailable"));
+        assert_eq!(rig.get("/open", &[bearer]).await.status, 200);
+    }
+    issuer.start_again().await;
+    until("the log is read", async || rig.get("/agents/x", &[&two]).await.status == 200).await;
+    assert_eq!(rig.get("/agents/x", &[&one]).await.status, 401);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_broken_stream_is_opened_again() {
     let folder = tempfile::tempdir().unwrap();
     let (origin, issuer) = (Origin::start().await, Issuer::start().await);

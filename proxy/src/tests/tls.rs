@@ -68,8 +68,9 @@ async fn h2(rig: &Rig) -> h2::client::SendRequest<Bytes> {
     client
 }
 
-async fn get(client: &h2::client::SendRequest<Bytes>, url: &str, field: (&str, &str)) -> (u16, String) {
-    let request = Request::get(url).header(field.0, field.1).body(()).unwrap();
+async fn get(client: &h2::client::SendRequest<Bytes>, url: &str, fields: &[(&str, &str)]) -> (u16, String) {
+    let request = fields.iter().fold(Request::get(url), |request, (name, value)| request.header(*name, *value));
+    let request = request.body(()).unwrap();
     let (answer, _) = client.clone().ready().await.unwrap().send_request(request, true).unwrap();
     let (head, mut body) = answer.await.unwrap().into_parts();
     let mut text = Vec::new();
@@ -86,16 +87,30 @@ async fn http_2_is_held_to_the_same_bounds() {
     let with_tls = |server: &mut Server| server.tls = Some(tls("shop.example.key"));
     let mut rig = Rig::start_with(folder.path(), vec![shop(origin.address)], with_tls).await;
     let client = h2(&rig).await;
-    let (status, body) = get(&client, "https://shop.example/a?b", ("lime_agent_id", "spoofed")).await;
+    let (status, body) = get(&client, "https://shop.example/a?b", &[("lime_agent_id", "spoofed")]).await;
     assert_eq!(status, 200);
     assert!(body.starts_with("GET /a?b HTTP/1.1\r\n") && !body.contains("spoofed"), "{body}");
     assert!(body.to_lowercase().contains("\nhost: shop.example\r\n"), "{body}");
     assert!(body.to_lowercase().contains("\nx-forwarded-host: shop.example\r\n"), "{body}");
-    let (status, body) = get(&client, "https://other.example/", ("x", "y")).await;
+    let (status, body) = get(&client, "https://other.example/", &[("x", "y")]).await;
     assert_eq!((status, body.contains("host_unknown")), (421, true), "{body}");
-    let (status, _) = get(&client, "https://shop.example/", ("x", &"x".repeat(40_000))).await;
+    let (status, _) = get(&client, "https://shop.example/", &[("x", &"x".repeat(40_000))]).await;
     assert_eq!(status, 431);
     assert_eq!(origin.requests(), 1);
     let took = rig.stop().await;
     assert!(took.as_millis() < 1000, "{took:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn cookies_that_came_apart_over_http_2_reach_the_origin_in_one_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let origin = Origin::start().await;
+    let with_tls = |server: &mut Server| server.tls = Some(tls("shop.example.key"));
+    let rig = Rig::start_with(folder.path(), vec![shop(origin.address)], with_tls).await;
+    let cookies = [("cookie", "a=1"), ("cookie", "__Host-lime=ls1.a.b"), ("cookie", "b=2; c=3"), ("cookie", "d=4")];
+    let (status, body) = get(&h2(&rig).await, "https://shop.example/", &cookies).await;
+    assert_eq!(status, 200);
+    let lines: Vec<_> = body.lines().filter(|line| line.to_lowercase().starts_with("cookie:")).collect();
+    assert_eq!(lines.len(), 1, "{body}");
+    assert!(lines[0].ends_with(": a=1; b=2; c=3; d=4"), "{body}");
 }

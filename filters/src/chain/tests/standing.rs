@@ -208,6 +208,22 @@ fn past_revocation_max_stale_protected_paths_are_closed() {
 }
 
 #[test]
+fn with_the_revocations_lost_protected_paths_are_closed() {
+    let mut stage = Stage::new(site());
+    let closed = "error 503 issuer_unavailable unknown";
+    stage.view.as_mut().unwrap().revocations = Arc::new(Revocations::lost());
+    for _ in 0..2 {
+        check_each(&stage, "/agents/", closed, closed);
+        stage.check("/agents/", &[], closed);
+        check_each(&stage, "/", "allow passport", "allow passport");
+        // A row more does not tell what the others were.
+        revoke(&mut stage, row(SubjectKind::Agent, "agent-2", NOW, true));
+    }
+    stage.view.as_mut().unwrap().revocations = Arc::new(Revocations::from_rows([]));
+    check_each(&stage, "/agents/", "allow passport", "allow passport");
+}
+
+#[test]
 fn all_loopback_names_are_one_site_to_a_token() {
     let stage = Stage::new(loopback_site());
     let token = |domain: &str| bearer(&KEY.sign(&AccessToken { domain: domain.into(), ..claims() }).unwrap());
