@@ -55,10 +55,16 @@ impl Nginx {
     }
 
     /// What it wrote to its access log: method, target, status, `Authorization`, `Lime-Agent-Id`, `Lime-Agent-Trust` and
-    /// `Host` of each request.
+    /// `Host` of each request. A line is written after its answer.
     #[must_use]
     pub fn access_log(&self) -> String {
         fs::read_to_string(self.folder.path().join("access.log")).unwrap_or_default()
+    }
+
+    /// Waits until `text` has been seen so many times.
+    #[track_caller]
+    pub fn has_seen(&self, text: &str, times: usize) {
+        until(text, || self.access_log().matches(text).count() == times);
     }
 }
 
