@@ -125,10 +125,18 @@ impl Issuer {
         if listen.as_ref().is_ok_and(|listen| listen.as_ref().is_some_and(Vec::is_empty)) {
             return Err(top.report(LISTEN, "nothing to listen on: write `listen = \"127.0.0.1:8081\"`"));
         }
+        let (listen, public_url) = (listen?, public_url?);
+        let is_reached = |listen: &Vec<SocketAddr>| listen.iter().any(|address| !address.ip().is_loopback());
+        if public_url.is_none() && listen.as_ref().is_some_and(is_reached) {
+            // Without a name of its own it is named after its address, which only this machine could reach.
+            let problem =
+                "other machines reach this issuer, so it needs a name: write `public_url = \"https://id.example.net\"`";
+            return Err(top.report(LISTEN, problem));
+        }
         let default = Self::in_directory(Path::new(DATA));
         Ok(Self {
-            listen: listen?.unwrap_or(default.listen),
-            public_url: public_url?,
+            listen: listen.unwrap_or(default.listen),
+            public_url,
             store: store?.unwrap_or(default.store),
             secret: secret?.unwrap_or(default.secret),
             login_request_ttl: login_request_ttl?.unwrap_or(default.login_request_ttl),

@@ -88,6 +88,15 @@ fn debug_shows_no_password() {
 }
 
 #[test]
+fn an_issuer_that_others_reach_has_a_name() {
+    let problem =
+        "other machines reach this issuer, so it needs a name: write `public_url = \"https://id.example.net\"`";
+    refuse("listen = '0.0.0.0:8081'", &format!("1:10: {problem}"));
+    refuse("listen = ['127.0.0.1:8081', '[::]:8081']", &format!("1:10: {problem}"));
+    issuer("listen = '0.0.0.0:8081'\npublic_url = 'https://id.example'", &[]);
+}
+
+#[test]
 fn the_public_url_is_written_as_verifiers_compare_it() {
     assert_eq!(issuer("public_url = 'https://id.example'", &[]).public_url.unwrap().as_str(), "https://id.example");
     for text in ["https://ID.example", "https://id.example:443", "HTTPS://id.example"] {
