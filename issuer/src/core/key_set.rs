@@ -22,12 +22,13 @@ pub(crate) struct JwksDocument {
 }
 
 impl JwksDocument {
-    /// A cached copy must not outlive the time a key is published ahead, or a switch would meet caches without it.
+    /// A cached copy must not outlive the time a key is published ahead, or a switch would meet caches without it. Half of
+    /// it leaves room for the fetch.
     pub(crate) fn new(keys: &[Jwk], published_ahead: Duration) -> Self {
         let body = passport::jwks_document(keys);
         let tag = URL_SAFE_NO_PAD.encode(digest::digest(&digest::SHA256, body.as_bytes()));
         let text = |text: String| HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static("no-cache"));
-        let max_age = published_ahead.min(MAX_AGE_MAX).as_secs();
+        let max_age = (published_ahead / 2).min(MAX_AGE_MAX).as_secs();
         Self {
             body: Bytes::from(body),
             etag: text(format!("\"{tag}\"")),
