@@ -4,7 +4,8 @@
 //! [`Edits`] to the headers as data. It must never know Pingora, I/O, async or a clock; whoever speaks HTTP carries out
 //! what it says.
 //!
-//! Reading order: [`Chain::run`] is the whole way of a request in one function. Then `path` (what is asked for),
+//! Reading order: `head` judges the bytes of a request before anything is parsed. [`Chain::run`] is the whole way of a
+//! request in one function. Then `path` (what is asked for),
 //! `credential` (which credentials are ours), `identify` (whether one counts; the only maker of an [`Identity`]),
 //! `session`, `revocation` and `verified_cache` (what that rests on), `edits` (what the origin is told), and `reason`,
 //! `refusal` and `page` (what the client is told).
@@ -14,6 +15,7 @@ mod cookie;
 mod credential;
 mod edits;
 mod fault;
+mod head;
 mod identify;
 mod identity;
 mod page;
@@ -33,6 +35,7 @@ pub use chain::Chain;
 pub use cookie::{cookie_name, set_cookie};
 pub use edits::{Edits, HeaderEdit};
 pub use fault::Fault;
+pub use head::{HEAD_BYTES_MAX, RequestLine, judge_head};
 pub use identity::{Identity, ShownAs, Trust};
 pub use page::help;
 pub use path::{Policy, check_bytes as check_path_bytes, is_own as is_own_path, judge as judge_path};

@@ -88,11 +88,16 @@ const fn for_people(reason: Reason) -> (&'static str, &'static str) {
         | Reason::PathAmbiguous
         | Reason::PathInvalid
         | Reason::HeaderTooLarge
+        | Reason::HeaderTimeout
         | Reason::FramingInvalid => (
             "The request was not in a form that this site can accept.",
             "If you followed a link, start at the front page instead. If it happens again, clear the cookies of this site.",
         ),
-        Reason::UpstreamRefused | Reason::UpstreamFailed | Reason::UpstreamTimeout | Reason::Internal => {
+        Reason::Overloaded
+        | Reason::UpstreamRefused
+        | Reason::UpstreamFailed
+        | Reason::UpstreamTimeout
+        | Reason::Internal => {
             ("The site does not answer at the moment.", "Nothing is wrong on your side. Try again in a minute.")
         }
     }

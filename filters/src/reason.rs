@@ -129,6 +129,14 @@ reasons! {
         "Where the request ends cannot be told without doubt: `Content-Length`, `Transfer-Encoding` or line ends are not as \
          RFC 9112 asks.",
         "Let an HTTP library write the request.";
+    /// Headers that trickle in.
+    HeaderTimeout = "header_timeout", REQUEST_TIMEOUT, "The headers took too long",
+        "The request line and headers were not complete in time.",
+        "Send them at once, and on a new connection.";
+    /// More connections than are served.
+    Overloaded = "overloaded", SERVICE_UNAVAILABLE, "Too many connections",
+        "The gateway has as many connections open as it serves.",
+        "Try again after the seconds in `Retry-After`.";
     /// The origin cannot be connected to.
     UpstreamRefused = "upstream_refused", BAD_GATEWAY, "The site cannot be reached",
         "The site behind the gateway takes no connection.",
@@ -154,6 +162,8 @@ impl Reason {
         match self {
             // The cool-down between two attempts to reach the issuer.
             Self::IssuerUnavailable => Some(Duration::from_secs(10)),
+            // Connections come and go by the second.
+            Self::Overloaded => Some(Duration::from_secs(1)),
             // Logins open and end by the minute.
             Self::LoginLimited => Some(Duration::from_secs(30)),
             Self::PassportRequired
@@ -171,6 +181,7 @@ impl Reason {
             | Self::HostInvalid
             | Self::HeaderTooLarge
             | Self::FramingInvalid
+            | Self::HeaderTimeout
             | Self::UpstreamRefused
             | Self::UpstreamFailed
             | Self::UpstreamTimeout
@@ -180,8 +191,8 @@ impl Reason {
 
     /// How a request that was turned away for this is logged.
     #[must_use]
-    pub fn decision_word(self) -> DecisionWord {
-        if self.status().is_server_error() { DecisionWord::Error } else { DecisionWord::Deny }
+    pub const fn decision_word(self) -> DecisionWord {
+        if self.status().as_u16() >= 500 { DecisionWord::Error } else { DecisionWord::Deny }
     }
 
     /// Whether showing a credential, or a better one, is the remedy.

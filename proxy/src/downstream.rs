@@ -12,7 +12,7 @@ use pingora::proxy::Session;
 use tokio::time::timeout;
 
 /// What is read of a body nobody wants, so that the connection can be kept or the client reads our answer.
-const DRAIN_BYTES_MAX: usize = 64 * 1024;
+pub(crate) const DRAIN_BYTES_MAX: usize = 64 * 1024;
 pub(crate) const DRAIN_TIME_MAX: Duration = Duration::from_secs(1);
 
 /// The path as it came, without the query.

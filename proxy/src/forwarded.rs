@@ -56,6 +56,11 @@ impl Source {
         Self { peer, standing: Standing::Trusted, client }
     }
 
+    /// Where a request comes from whose headers could not be read.
+    pub(crate) fn unheard(peer: IpAddr) -> Self {
+        Self::of(peer, &HeaderMap::new(), &[])
+    }
+
     /// The id a trusted proxy gave the request.
     pub(crate) fn request_id(&self, headers: &HeaderMap) -> Option<RequestId> {
         match self.standing {

@@ -8,10 +8,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use config::Mode;
 use filters::{
     Accepts, Decision, DecisionWord, HeaderEdit, Moment, Policy, Reason, Reply, Request, Trust, Verdict, is_own_path,
-    refuse,
+    judge_head, refuse,
 };
+use http::HeaderValue;
 use http::header::{ALLOW, COOKIE};
-use http::{HeaderValue, Method};
 use ipnet::IpNet;
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::proxy::Session;
@@ -30,7 +30,7 @@ use crate::upstream::STREAM_SILENCE_MAX;
 use crate::{bounds, downstream, forwarded, live};
 
 /// Idle connections of clients are kept for so long, in seconds; browsers close theirs earlier or soon after.
-const KEEPALIVE_SECONDS: u64 = 60;
+pub(crate) const KEEPALIVE_SECONDS: u64 = 60;
 
 /// A client that owes us the rest of a body and sends nothing for so long is gone.
 const READ_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(60);
@@ -78,6 +78,14 @@ impl Gate {
     ///
     /// A request that is out of bounds is answered by [`request_filter`](Self::request_filter).
     pub fn early_request_filter(&self, session: &mut Session, context: &mut Context) {
+        if !session.is_http2() {
+            context.out_of_bounds = judge_head(&session.to_h1_raw()).err();
+        }
+        self.meet(session, context);
+    }
+
+    /// The same for a request whose head was judged before it was parsed.
+    pub(crate) fn meet(&self, session: &mut Session, context: &mut Context) {
         // Pingora would keep an idle connection for ever. What it has already decided to close stays so.
         if session.get_keepalive() == Some(0) {
             session.set_keepalive(Some(KEEPALIVE_SECONDS));
@@ -97,17 +105,14 @@ impl Gate {
             }
             context.source = Some(source);
         }
-        match self.find_site(session) {
-            Ok(site) => context.site = Some(site),
-            Err(reason) => context.out_of_bounds = Some(reason),
+        match self.find_site(session.req_header()) {
+            Ok(site) if context.out_of_bounds.is_none() => context.site = Some(site),
+            Ok(_) => {}
+            Err(reason) => context.out_of_bounds = context.out_of_bounds.or(Some(reason)),
         }
     }
 
-    fn find_site(&self, session: &Session) -> Result<Arc<Site>, Reason> {
-        let header = session.req_header();
-        if !session.is_http2() {
-            bounds::judge_wire(&session.to_h1_raw())?;
-        }
+    fn find_site(&self, header: &RequestHeader) -> Result<Arc<Site>, Reason> {
         bounds::judge(header)?;
         let host = bounds::host(header)?;
         self.shared.sites.find(&host).map(Arc::clone).ok_or(Reason::HostUnknown)
@@ -325,24 +330,31 @@ fn admit(header: &RequestHeader, context: &mut Context, site: &Arc<Site>) {
 }
 
 fn refusal(session: &Session, context: &mut Context, site: Option<&Site>, reason: Reason) -> Reply {
-    context.decision = Decision {
+    context.decision = decided(reason);
+    let accepts = Accepts::of(&session.req_header().headers);
+    refuse_form(site, reason, context.request_id(), accepts)
+}
+
+/// The answer to a request that is turned away for its form.
+pub(crate) fn refuse_form(site: Option<&Site>, reason: Reason, request_id: &str, accepts: Accepts) -> Reply {
+    let mut reply = refuse(site.map(|site| &*site.config), reason, request_id, accepts, None);
+    if reason == Reason::MethodNotAllowed {
+        let methods = HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
+        reply.headers.push((ALLOW, methods));
+    }
+    reply
+}
+
+/// What was decided about a request that nobody was asked about.
+pub(crate) const fn decided(reason: Reason) -> Decision {
+    Decision {
         word: reason.decision_word(),
         reason: Some(reason),
         fault: None,
         trust: Trust::Unknown,
         identity: None,
         policy: None,
-    };
-    let accepts = Accepts::of(&session.req_header().headers);
-    let config = site.map(|site| &*site.config);
-    let mut reply = refuse(config, reason, context.request_id.as_str(), accepts, None);
-    if reason == Reason::MethodNotAllowed {
-        let methods =
-            [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS];
-        let methods: Vec<&str> = methods.iter().map(Method::as_str).collect();
-        reply.headers.extend(HeaderValue::from_str(&methods.join(", ")).ok().map(|methods| (ALLOW, methods)));
     }
-    reply
 }
 
 /// The gateway's own pages ask for no passport: what they answer is allowed or refused for their own reasons.

@@ -37,7 +37,7 @@ impl ProxyHttp for GatewayProxy {
     fn init_downstream_modules(&self, _modules: &mut HttpModules) {}
 
     async fn early_request_filter(&self, session: &mut Session, context: &mut Context) -> pingora::Result<()> {
-        self.gate.early_request_filter(session, context);
+        self.gate.meet(session, context);
         Ok(())
     }
 

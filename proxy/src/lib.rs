@@ -5,13 +5,14 @@
 //!
 //! Reading order: [`Gateway`] (in `serve`) is the whole as a program runs it. `gateway` is the life of a request, top to
 //! bottom; each of its steps is a method of [`Gate`], which other Pingora proxies may call as well. What a request meets
-//! on its way: `bounds`, `sites`, `downstream`, `own_pages`, `forwarded`, `upstream`, `tunnel`, `live`. What goes on beside
+//! on its way: `connection`, `bounds`, `sites`, `downstream`, `own_pages`, `forwarded`, `upstream`, `tunnel`, `live`. What goes on beside
 //! requests: `issuer` (what is known of one), `key_refresh`, `issuer_link`, `edge_login`. What lasts and what is told:
 //! `state`, `secret`, `access_log`, `metrics`, `operations`.
 
 mod access_log;
 mod bounds;
 mod clock;
+mod connection;
 mod context;
 mod downstream;
 mod edge_login;

@@ -24,6 +24,10 @@ pub(crate) struct Metrics {
     decisions: IntCounterVec,
     duration: Histogram,
     pub(crate) in_flight: IntGauge,
+    /// Connections of clients.
+    pub(crate) connections: IntGauge,
+    /// Connections that were one too many.
+    pub(crate) connections_refused: IntCounter,
     pub(crate) streams_cut: IntCounter,
     pub(crate) log_lines_dropped: IntCounter,
     jwks_refresh: IntCounterVec,
@@ -74,8 +78,11 @@ impl Metrics {
             registry.register(Box::new(counter.clone()))?;
             Ok::<_, prometheus::Error>(counter)
         };
-        let in_flight = IntGauge::new("requests_in_flight", "Requests being served now.")?;
-        registry.register(Box::new(in_flight.clone()))?;
+        let gauge = |name: &str, help: &str| {
+            let gauge = IntGauge::new(name, help)?;
+            registry.register(Box::new(gauge.clone()))?;
+            Ok::<_, prometheus::Error>(gauge)
+        };
         let opts =
             HistogramOpts::new("request_duration_seconds", "From the request's header to the answer's last byte.");
         let duration = Histogram::with_opts(opts.buckets(SECONDS.to_vec()))?;
@@ -87,7 +94,9 @@ impl Metrics {
             requests: counters("requests_total", "Requests answered.", &["site", "status_class", "decision"])?,
             decisions: counters("decisions_total", "Decisions by reason.", &["site", "decision", "reason", "mode"])?,
             duration,
-            in_flight,
+            in_flight: gauge("requests_in_flight", "Requests being served now.")?,
+            connections: gauge("connections", "Connections of clients that are open now.")?,
+            connections_refused: counter("connections_refused_total", "Connections that were one too many.")?,
             streams_cut: counter("streams_cut_total", "Open streams closed because their agent was suspended.")?,
             log_lines_dropped: counter("access_log_dropped_total", "Access lines nobody took in time.")?,
             jwks_refresh: counters("jwks_refresh_total", "Attempts to fetch a key set.", &["issuer", "result"])?,

@@ -16,9 +16,10 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::access_log::Writer;
+use crate::connection::Connections;
 use crate::gate::Gate;
 use crate::gateway::GatewayProxy;
-use crate::live::{Door, Watched};
+use crate::live::Watched;
 use crate::operations::Operations;
 use crate::secret::GatewaySecretError;
 use crate::state::StateError;
@@ -37,6 +38,9 @@ const LOOK_AGAIN: Duration = Duration::from_millis(2);
 
 /// For a connection's last bytes, and for the last access lines.
 const LAST_WORDS: Duration = Duration::from_millis(500);
+
+/// Connections of clients at a time. Each may hold some hundred kilobytes of buffers.
+const CONNECTIONS_MAX: usize = 16 * 1024;
 
 /// Connections to sites that are kept for the next request.
 const IDLE_CONNECTIONS: usize = 1024;
@@ -190,7 +194,13 @@ fn proxy(gate: &Gate, inside: &Arc<AtomicUsize>) -> Service<impl pingora::apps::
         reconsider: Arc::clone(&gate.shared().reconsider),
         cut: gate.metrics().streams_cut.clone(),
     };
-    Service::new("gateway".to_owned(), Door { app: Arc::new(watched), inside: Arc::clone(inside) })
+    let connections = Connections {
+        app: Arc::new(watched),
+        gate: gate.clone(),
+        inside: Arc::clone(inside),
+        connections_max: CONNECTIONS_MAX,
+    };
+    Service::new("gateway".to_owned(), connections)
 }
 
 fn operations(gate: &Gate, listeners: &Listeners) -> Result<Service<Operations>, Error> {
