@@ -4,10 +4,11 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
+use serde_json::Value;
 
 use crate::json;
 use crate::key_set::KeySet;
-use crate::{KeyId, Refusal};
+use crate::{Algorithm, KeyId, Refusal};
 
 /// Longest token that is looked at, in bytes.
 pub const TOKEN_BYTES_MAX: usize = 8192;
@@ -51,13 +52,17 @@ pub(crate) fn check_signature(token: &str, keys: &KeySet) -> Result<Signed, Refu
     if header.crit.is_some() {
         return Err(Refusal::Critical);
     }
-    if header.alg != "RS256" {
+    if !Algorithm::ALL.iter().any(|known| header.alg == known.as_str()) {
         return Err(Refusal::Algorithm);
     }
     let kid = header.kid.ok_or(Refusal::Malformed)?;
     let payload = decode(parts.payload)?;
     let signature = decode(parts.signature)?;
-    keys.key(&kid).ok_or(Refusal::UnknownKey)?.check(parts.signed.as_bytes(), &signature)?;
+    let key = keys.key(&kid).ok_or(Refusal::UnknownKey)?;
+    if header.alg != key.algorithm.as_str() {
+        return Err(Refusal::Algorithm);
+    }
+    key.check(parts.signed.as_bytes(), &signature)?;
     Ok(Signed { kid, typ: header.typ, payload })
 }
 
@@ -68,14 +73,22 @@ pub struct Unverified {
     pub kid: Option<KeyId>,
     /// `iss` of the payload.
     pub iss: String,
+    /// `aud` of the payload: what there is of texts in it.
+    pub audiences: Vec<String>,
+    /// `domain` of the payload.
+    pub domain: Option<String>,
 }
 
-/// Reads `iss` and `kid` of what looks like a JWT; `None` for anything else, however long.
+/// Reads what looks like a JWT; `None` for anything else, however long.
 #[must_use]
 pub fn unverified(token: &str) -> Option<Unverified> {
     #[derive(Deserialize)]
-    struct Issuer {
+    struct Claims {
         iss: String,
+        #[serde(default)]
+        aud: Value,
+        #[serde(default)]
+        domain: Value,
     }
     #[derive(Deserialize)]
     struct Key {
@@ -83,9 +96,19 @@ pub fn unverified(token: &str) -> Option<Unverified> {
         kid: Option<KeyId>,
     }
     let parts = split(token).ok()?;
-    let payload: Issuer = serde_json::from_slice(&decode(parts.payload).ok()?).ok()?;
+    let claims: Claims = serde_json::from_slice(&decode(parts.payload).ok()?).ok()?;
     let header: Option<Key> = decode(parts.header).ok().and_then(|header| serde_json::from_slice(&header).ok());
-    Some(Unverified { kid: header.and_then(|header| header.kid), iss: payload.iss })
+    let text = |value: Value| if let Value::String(text) = value { Some(text) } else { None };
+    Some(Unverified {
+        kid: header.and_then(|header| header.kid),
+        iss: claims.iss,
+        audiences: if let Value::Array(all) = claims.aud {
+            all.into_iter().filter_map(text).collect()
+        } else {
+            text(claims.aud).into_iter().collect()
+        },
+        domain: text(claims.domain),
+    })
 }
 
 fn split(token: &str) -> Result<Parts<'_>, Refusal> {

@@ -5,13 +5,13 @@ use std::fmt;
 use std::sync::Arc;
 
 use aws_lc_rs::rsa::PublicKeyComponents;
-use aws_lc_rs::signature::{ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256};
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED, ED25519, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 
 use crate::json;
-use crate::{KeyId, Refusal};
+use crate::{Algorithm, KeyId, Refusal};
 
 /// Largest key-set document that is read, in bytes.
 pub const JWKS_BYTES_MAX: usize = 64 * 1024;
@@ -76,7 +76,7 @@ pub enum KeySetError {
     #[error("kid {0} stands twice in the key set")]
     DuplicateKid(KeyId),
     /// A document without a single key we could use.
-    #[error("no RS256 signature key of 2048 to 4096 bits in the key set")]
+    #[error("no signature key of an accepted algorithm in the key set (RSA keys have 2048 to 4096 bits)")]
     Empty,
 }
 
@@ -87,11 +87,19 @@ pub struct KeySet {
 }
 
 impl KeySet {
-    /// Reads a published key set. Keys that are not for RS256 signatures are skipped, as RFC 7517 §5 asks.
+    /// Reads a published key set of which RS256 keys count.
+    ///
+    /// # Errors
+    /// As [`from_jwks_of`](Self::from_jwks_of).
+    pub fn from_jwks(document: &[u8]) -> Result<Self, KeySetError> {
+        Self::from_jwks_of(document, &[Algorithm::Rs256])
+    }
+
+    /// Reads a published key set. Keys that are not for signatures of these algorithms are skipped, as RFC 7517 §5 asks.
     ///
     /// # Errors
     /// [`KeySetError`] when nothing usable is left or the document is not what it should be.
-    pub fn from_jwks(document: &[u8]) -> Result<Self, KeySetError> {
+    pub fn from_jwks_of(document: &[u8], accepted: &[Algorithm]) -> Result<Self, KeySetError> {
         #[derive(Deserialize)]
         struct Document {
             keys: Vec<serde_json::Value>,
@@ -106,6 +114,9 @@ impl KeySet {
         let mut keys = HashMap::new();
         for member in &document.keys {
             let Some((kid, key)) = PublicKey::from_json(member) else { continue };
+            if !accepted.contains(&key.algorithm) {
+                continue;
+            }
             if keys.insert(kid.clone(), Arc::new(key)).is_some() {
                 return Err(KeySetError::DuplicateKid(kid));
             }
@@ -157,39 +168,61 @@ impl fmt::Debug for KeySet {
     }
 }
 
-/// A key that checks RS256 and nothing else: the algorithm comes from here, never from a token.
-pub(crate) struct PublicKey(ParsedPublicKey);
+/// A key that checks one algorithm and no other: it comes from here, never from a token.
+pub(crate) struct PublicKey {
+    pub(crate) algorithm: Algorithm,
+    parsed: ParsedPublicKey,
+}
 
 impl PublicKey {
     /// `None` for a key that is for something else, or that is too weak or too large.
     fn from_json(jwk: &serde_json::Value) -> Option<(KeyId, Self)> {
         let text = |name: &str| jwk.get(name)?.as_str();
         let is_or_absent = |name: &str, value: &str| jwk.get(name).is_none_or(|found| found == value);
+        let bytes = |name: &str| URL_SAFE_NO_PAD.decode(text(name)?).ok();
         let verifies =
             jwk.get("key_ops").is_none_or(|ops| ops.as_array().is_some_and(|ops| ops.iter().any(|op| op == "verify")));
-        if text("kty")? != "RSA" || !is_or_absent("use", "sig") || !is_or_absent("alg", "RS256") || !verifies {
+        // Without `crv` for RSA, and with exactly one for the others (RFC 7518 §6.2.1, RFC 8037 §2).
+        let algorithm = match (text("kty")?, text("crv")) {
+            ("RSA", _) => Algorithm::Rs256,
+            ("EC", Some("P-256")) => Algorithm::Es256,
+            ("OKP", Some("Ed25519")) => Algorithm::EdDsa,
+            _ => return None,
+        };
+        if !is_or_absent("use", "sig") || !is_or_absent("alg", algorithm.as_str()) || !verifies {
             return None;
         }
-        let kid = text("kid")?.parse().ok()?;
-        let modulus = URL_SAFE_NO_PAD.decode(text("n")?).ok()?;
-        let exponent = URL_SAFE_NO_PAD.decode(text("e")?).ok()?;
-        Some((kid, Self::new(&modulus, &exponent)?))
-    }
-
-    fn new(modulus: &[u8], exponent: &[u8]) -> Option<Self> {
-        let starts_at_once = |number: &[u8]| number.first().is_some_and(|byte| *byte != 0);
-        // Base64urlUInt has no leading zero octets (RFC 7518 §2); an exponent of 1 would sign anything, and past 33
-        // bits no issuer goes (FIPS 186-5 allows more, nobody uses it).
-        let modulus_fits = MODULUS_BYTES.contains(&modulus.len()) && starts_at_once(modulus);
-        let exponent_fits = (1..=4).contains(&exponent.len()) && starts_at_once(exponent) && exponent != [1];
-        if !modulus_fits || !exponent_fits {
-            return None;
-        }
-        let components = PublicKeyComponents { n: modulus, e: exponent };
-        components.to_parsed_public_key(&RSA_PKCS1_2048_8192_SHA256).ok().map(Self)
+        let parsed = match algorithm {
+            Algorithm::Rs256 => rsa(&bytes("n")?, &bytes("e")?),
+            Algorithm::Es256 => p256(&bytes("x")?, &bytes("y")?),
+            Algorithm::EdDsa => ParsedPublicKey::new(&ED25519, bytes("x")?).ok(),
+        };
+        Some((text("kid")?.parse().ok()?, Self { algorithm, parsed: parsed? }))
     }
 
     pub(crate) fn check(&self, message: &[u8], signature: &[u8]) -> Result<(), Refusal> {
-        self.0.verify_sig(message, signature).map_err(|_| Refusal::Signature)
+        self.parsed.verify_sig(message, signature).map_err(|_| Refusal::Signature)
     }
+}
+
+fn rsa(modulus: &[u8], exponent: &[u8]) -> Option<ParsedPublicKey> {
+    let starts_at_once = |number: &[u8]| number.first().is_some_and(|byte| *byte != 0);
+    // Base64urlUInt has no leading zero octets (RFC 7518 §2); an exponent of 1 would sign anything, and past 33
+    // bits no issuer goes (FIPS 186-5 allows more, nobody uses it).
+    let modulus_fits = MODULUS_BYTES.contains(&modulus.len()) && starts_at_once(modulus);
+    let exponent_fits = (1..=4).contains(&exponent.len()) && starts_at_once(exponent) && exponent != [1];
+    if !modulus_fits || !exponent_fits {
+        return None;
+    }
+    PublicKeyComponents { n: modulus, e: exponent }.to_parsed_public_key(&RSA_PKCS1_2048_8192_SHA256).ok()
+}
+
+/// Coordinates have all their octets, also where the first are zero (RFC 7518 §6.2.1.2).
+fn p256(x: &[u8], y: &[u8]) -> Option<ParsedPublicKey> {
+    const COORDINATE_BYTES: usize = 32;
+    if x.len() != COORDINATE_BYTES || y.len() != COORDINATE_BYTES {
+        return None;
+    }
+    // An uncompressed point (SEC 1 §2.3.3).
+    ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, [&[4], x, y].concat()).ok()
 }

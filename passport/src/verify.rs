@@ -26,6 +26,11 @@ pub struct Verified<P> {
 }
 
 impl<P> Verified<P> {
+    /// For those who have checked.
+    pub(crate) const fn new(passport: P, kid: KeyId) -> Self {
+        Self { passport, kid }
+    }
+
     /// The key that signed it.
     #[must_use]
     pub const fn kid(&self) -> &KeyId {
@@ -66,7 +71,7 @@ pub fn verify<P: Passport>(
     }
     let passport: P = json::object(&signed.payload).map_err(|_| Refusal::Claims)?;
     meant_for_us(&passport, expected, now)?;
-    Ok(Verified { passport, kid: signed.kid })
+    Ok(Verified::new(passport, signed.kid))
 }
 
 fn meant_for_us<P: Passport>(passport: &P, expected: &Expected<'_>, now: UnixTime) -> Result<(), Refusal> {
@@ -83,24 +88,37 @@ fn meant_for_us<P: Passport>(passport: &P, expected: &Expected<'_>, now: UnixTim
     if !lifetime_fits(passport) {
         return Err(Refusal::Lifetime);
     }
-    if claims.expires_at.plus(expected.leeway) <= now {
+    counts_at(now, expected.leeway, claims.issued_at, claims.expires_at, claims.not_before)
+}
+
+pub(crate) fn counts_at(
+    now: UnixTime,
+    leeway: Duration,
+    issued_at: UnixTime,
+    expires_at: UnixTime,
+    not_before: Option<UnixTime>,
+) -> Result<(), Refusal> {
+    if expires_at.plus(leeway) <= now {
         return Err(Refusal::Expired);
     }
-    let latest = now.plus(expected.leeway);
-    if claims.issued_at > latest || claims.not_before.is_some_and(|not_before| not_before > latest) {
+    let latest = now.plus(leeway);
+    if issued_at > latest || not_before.is_some_and(|not_before| not_before > latest) {
         return Err(Refusal::NotYetValid);
     }
     Ok(())
 }
 
-/// Media types are compared without case, and `application/` may be left out (RFC 7515 §4.1.9).
 fn is_typ<P: Passport>(typ: &str) -> bool {
-    let bare = match typ.split_once('/') {
-        Some((family, bare)) if family.eq_ignore_ascii_case("application") => bare,
-        Some(_) => return false,
-        None => typ,
-    };
-    bare.eq_ignore_ascii_case(P::TYP)
+    bare_type(typ).is_some_and(|bare| bare.eq_ignore_ascii_case(P::TYP))
+}
+
+/// Media types are compared without case, and `application/` may be left out (RFC 7515 §4.1.9).
+pub(crate) fn bare_type(typ: &str) -> Option<&str> {
+    match typ.split_once('/') {
+        Some((family, bare)) if family.eq_ignore_ascii_case("application") => Some(bare),
+        Some(_) => None,
+        None => Some(typ),
+    }
 }
 
 pub(crate) fn lifetime_fits<P: Passport>(passport: &P) -> bool {
