@@ -29,6 +29,7 @@ pub fn claims(issuer: &str, number: usize, now: UnixTime) -> AccessToken {
         domain: SITE_HOST.to_owned(),
         owner: Some("0198c0de-2222-7000-8000-000000000001".parse().unwrap()),
         owner_level: OwnerLevel::new(2),
+        scope: None,
     }
 }
 

@@ -3,10 +3,11 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
-use config::{Mode, Place, Site};
+use config::{Mode, Place, Site, TrustedIssuer};
 use filters::{
-    Chain, Contact, Edits, IssuerView, Moment, Outcome, Request, Revocations, SessionKeys, Verdict, VerifiedCache,
+    Chain, Contact, Edits, IssuerMoment, IssuerView, Moment, Outcome, Request, Revocations, SessionKeys, Verdict,
 };
 use http::header::{ACCEPT, AUTHORIZATION, HOST, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Method};
@@ -42,10 +43,10 @@ impl Stage {
         let url = format!("https://{SITE_HOST}").parse().unwrap();
         let mut site = Site::new(url, "http://127.0.0.1:3000".parse().unwrap(), place);
         site.mode = Mode::Enforce;
-        site.protect = vec!["/agents/*".parse().unwrap()];
-        site.issuer = Some(ISSUER.parse().unwrap());
+        site.issuers = vec![Arc::new(TrustedIssuer::lime(ISSUER.parse().unwrap(), site.defined_at.clone()))];
+        let site = site.protecting(["/agents/*".parse().unwrap()]);
         let sessions = Arc::new(SessionKeys::new(&[7; 32], None));
-        let chain = Chain::new(Arc::new(site), sessions, Arc::new(VerifiedCache::default()));
+        let chain = Chain::new(Arc::new(site), sessions, Arc::default(), Arc::default());
         let view = IssuerView {
             keys: key_set(key),
             generation: 1,
@@ -63,11 +64,12 @@ impl Stage {
             method: &Method::GET,
             path: path.as_bytes(),
             headers,
-            client: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            client: Some(IpAddr::V4(Ipv4Addr::LOCALHOST)),
             request_id: "01JD5Z7V3S0000000000000000",
         };
-        let moment = Moment { now: NOW, issuer: Some(&self.view), site_id: Some(&self.site_id) };
-        self.chain.run(&request, &moment, &mut Edits::new())
+        let known = IssuerMoment { view: Some(&self.view), site_id: Some(&self.site_id) };
+        let moment = Moment { now: NOW, elapsed: Duration::ZERO, issuers: &[known] };
+        self.chain.run(&request, Mode::Enforce, &moment, &mut Edits::new())
     }
 }
 

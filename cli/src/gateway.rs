@@ -18,7 +18,7 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Serve until SIGTERM or ctrl-c
+    /// Serve until SIGTERM or ctrl-c; SIGHUP reads the configuration again
     Run {
         /// The configuration file
         #[arg(short, long, value_name = "FILE", default_value = "lime.toml")]
@@ -40,8 +40,11 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), Failure> {
     let stop = signals::stop()?;
     let (text, ready) = ready(&listeners)?;
     let gateway = proxy::Gateway::prepare(config).map_err(Failure::from_error)?;
+    let reload = tokio::spawn(signals::reload(gateway.commands())?);
     Format::from_flag(json).say(&text, &ready);
-    gateway.serve(listeners, stop).await.map_err(Failure::from_error)
+    let served = gateway.serve(listeners, stop).await.map_err(Failure::from_error);
+    reload.abort();
+    served
 }
 
 /// Reads a gateway's file, the environment over it.

@@ -6,6 +6,7 @@
 #![expect(rustdoc::bare_urls, reason = "what documents an argument is also its help text")]
 
 mod agent;
+mod control;
 mod failure;
 mod gateway;
 mod init;
@@ -47,6 +48,10 @@ enum Command {
     Gateway(gateway::Arguments),
     /// Check a configuration file
     Validate(validate::Arguments),
+    /// Let a running gateway read its configuration again
+    Reload(control::Reload),
+    /// Let the sites of a running gateway observe, enforce or pass everything, at once
+    Mode(control::Mode),
     /// Run an issuer, register owners, agents and sites, look after its keys
     Issuer(issuer::Arguments),
     /// Act as an agent: log in, fetch a guarded page, get a token
@@ -76,6 +81,8 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Init(arguments) => init::run(&arguments),
         Command::Gateway(arguments) => gateway::run(arguments).await,
         Command::Validate(arguments) => validate::run(&arguments),
+        Command::Reload(arguments) => control::reload(&arguments),
+        Command::Mode(arguments) => control::mode(&arguments),
         Command::Issuer(arguments) => issuer::run(arguments).await,
         Command::Agent(arguments) => agent::run(arguments).await,
     }

@@ -1,4 +1,5 @@
-//! When to stop: SIGTERM, as a service manager sends it, or SIGINT, as ctrl-c does.
+//! When to stop: SIGTERM, as a service manager sends it, or SIGINT, as ctrl-c does. When to read the configuration again:
+//! SIGHUP.
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -12,6 +13,16 @@ pub(crate) fn stop() -> Result<impl Future<Output = ()> + Send + 'static, Failur
         tokio::select! {
             _asked = terminate.recv() => {}
             _asked = interrupt.recv() => {}
+        }
+    })
+}
+
+/// Asks for a reload at each SIGHUP, for as long as it is polled. What comes of it is in the log.
+pub(crate) fn reload(commands: proxy::Commands) -> Result<impl Future<Output = ()> + Send + 'static, Failure> {
+    let mut hangup = listen(SignalKind::hangup())?;
+    Ok(async move {
+        while hangup.recv().await.is_some() {
+            drop(commands.reload().await);
         }
     })
 }

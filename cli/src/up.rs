@@ -159,13 +159,13 @@ fn gateway_config(data: &Path, places: &Places) -> Result<config::Gateway, Failu
     let here = config::Place { file: Path::new("lime up").into(), line: 1 };
     let site = config::Site {
         mode: config::Mode::Enforce,
-        protect: vec!["/*".parse().map_err(Failure::from_error)?],
-        issuer: Some(issuer),
+        policy: config::Policy::passport(),
+        issuers: vec![Arc::new(config::TrustedIssuer::lime(issuer, here.clone()))],
         credential: Some(config::SecretSource::File(registry::site_token_file(data))),
         login: config::Login::Edge,
         ..config::Site::new(url, places.origin.clone(), here)
     };
-    Ok(config::Gateway { server: config::Server::new(data.join("gateway")), sites: vec![site] })
+    Ok(config::Gateway::new(config::Server::new(data.join("gateway")), vec![site]))
 }
 
 fn announce(show: Show, places: &Places, registered: &Registered) {

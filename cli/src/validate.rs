@@ -40,10 +40,22 @@ fn summary(gateway: &config::Gateway) -> String {
         count => format!("{count} sites"),
     };
     for site in &gateway.sites {
-        let protected: Vec<String> = site.protect.iter().map(ToString::to_string).collect();
-        let protected = if protected.is_empty() { "nothing".to_owned() } else { protected.join(" ") };
-        let (mode, url, origin) = (site.mode.as_str(), &site.url, &site.origin);
-        text.push_str(&format!("\n  {url} -> {origin}  {mode}, protects {protected}"));
+        let origins: Vec<String> = site.origin.targets.iter().map(ToString::to_string).collect();
+        let (mode, url) = (site.mode.as_str(), &site.url);
+        text.push_str(&format!("\n  {url} -> {}  {mode}", origins.join(" ")));
+        for route in site.routes() {
+            let (path, methods, policy) = (&route.path, &route.methods, &route.policy);
+            text.push_str(&format!("\n    {path} ({methods}): {} ({})", policy.require, policy.name));
+        }
+        let policy = &site.policy;
+        text.push_str(&format!("\n    every other path: {} ({})", policy.require, policy.name));
+    }
+    let open = gateway.open_paths();
+    if !open.is_empty() {
+        text.push_str("\nopen to everybody:");
+        for path in open {
+            text.push_str(&format!("\n  {}: {} {} ({})", path.defined_at, path.site, path.path, path.methods));
+        }
     }
     text
 }

@@ -5,11 +5,16 @@ use std::time::Duration;
 /// Units with their length in milliseconds, the longest first.
 const UNITS: [(&str, u64); 5] = [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
 
+/// Why a text is no duration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a duration: write a whole number and its unit, like \"250ms\", \"30s\", \"5m\", \"24h\" or \"7d\"")]
-pub(crate) struct BadDuration;
+pub struct BadDuration;
 
-pub(crate) fn parse(text: &str) -> Result<Duration, BadDuration> {
+/// Reads a duration as it is written in a file: `250ms`, `30s`, `5m`, `24h`, `7d`.
+///
+/// # Errors
+/// [`BadDuration`].
+pub fn parse(text: &str) -> Result<Duration, BadDuration> {
     let end = text.find(|c: char| !c.is_ascii_digit()).ok_or(BadDuration)?;
     let (number, unit) = text.split_at(end);
     let number: u64 = number.parse().map_err(|_| BadDuration)?;

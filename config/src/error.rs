@@ -6,27 +6,37 @@ use std::sync::Arc;
 /// ``lime.toml:7:1: unknown key `orgin` in [[site]]: did you mean `origin`?``
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigError {
-    file: Arc<Path>,
-    problems: Vec<Problem>,
+    problems: Vec<(Arc<Path>, Problem)>,
 }
 
 impl ConfigError {
     /// `problems` is not empty.
-    pub(crate) fn new(file: Arc<Path>, mut problems: Vec<Problem>) -> Self {
+    pub(crate) fn new(file: &Arc<Path>, mut problems: Vec<Problem>) -> Self {
         problems.sort_by(|a, b| a.at.cmp(&b.at));
-        Self { file, problems }
+        Self { problems: problems.into_iter().map(|problem| (Arc::clone(file), problem)).collect() }
+    }
+
+    /// One problem with a whole file.
+    pub(crate) fn whole_file(file: &Path, text: impl Into<String>) -> Self {
+        Self::new(&file.into(), vec![Problem { at: At::WholeFile, text: text.into() }])
+    }
+
+    /// All of them as one; `None` when there is none.
+    pub(crate) fn all(errors: Vec<Self>) -> Option<Self> {
+        let problems: Vec<_> = errors.into_iter().flat_map(|error| error.problems).collect();
+        if problems.is_empty() { None } else { Some(Self { problems }) }
     }
 }
 
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, problem) in self.problems.iter().enumerate() {
+        for (index, (file, problem)) in self.problems.iter().enumerate() {
             if index > 0 {
                 f.write_str("\n")?;
             }
             match &problem.at {
-                At::WholeFile => write!(f, "{}: ", self.file.display())?,
-                At::Text { line, column } => write!(f, "{}:{line}:{column}: ", self.file.display())?,
+                At::WholeFile => write!(f, "{}: ", file.display())?,
+                At::Text { line, column } => write!(f, "{}:{line}:{column}: ", file.display())?,
                 At::Variable(name) => write!(f, "{name}: ")?,
             }
             f.write_str(&problem.text)?;

@@ -38,7 +38,7 @@ fn minimal_is_what_lime_init_writes() {
     let origin = "http://127.0.0.1:3000".parse().unwrap();
     assert_eq!(fs::read_to_string(folder().join("minimal.toml")).unwrap(), starter(&url, &origin));
     let [site] = &gateway("minimal.toml").sites[..] else { panic!("one site") };
-    assert_eq!((&site.url, &site.origin, site.mode), (&url, &origin, Mode::Observe));
+    assert_eq!((&site.url, &site.origin.targets[..], site.mode), (&url, &[origin][..], Mode::Observe));
 }
 
 #[test]
@@ -49,7 +49,7 @@ fn the_commented_lines_of_minimal_work_when_uncommented() {
     let text: Vec<_> = settings.iter().map(|line| line.strip_prefix("# ").unwrap_or(line)).collect();
     let gateway = Gateway::parse(&text.join("\n"), Path::new("lime.toml"), &|_| None).unwrap();
     let [site] = &gateway.sites[..] else { panic!("one site") };
-    assert!(site.protect[0].matches(b"/agents/1") && site.issuer.is_some() && site.credential.is_some());
+    assert!(site.routes()[0].path.matches(b"/agents/1") && site.lime_issuer().is_some() && site.credential.is_some());
 }
 
 #[test]

@@ -1,114 +1,87 @@
 //! `lime.toml`: the gateway, its listeners and its sites.
 
-use std::collections::HashMap;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::ops::RangeInclusive;
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::path::Path;
+use std::sync::Arc;
 
-use ipnet::IpNet;
-
-use crate::error::At;
+use crate::include::{self, Files, Pattern};
 use crate::reader::{self, Key, Reported, Table};
-use crate::site::Taken;
+use crate::server::{self, Short};
+use crate::surroundings::Surroundings;
 use crate::value::Value;
-use crate::{ConfigError, SecretSource, Site, listen_address, load};
+use crate::{ConfigError, Methods, Place, Policy, Require, Route, Server, Site, TrustedIssuer, WebOrigin, load};
 
-const LISTEN: Key = Key::new("listen", r#""127.0.0.1:8080""#);
+const VERSION: Key = Key::new("version", "1");
+const INCLUDE: Key = Key::new("include", r#"["sites.d/*.toml"]"#);
 const SERVER: Key = Key::new("server", r#"{ state = "/var/lib/lime" }"#);
-const SITE: Key = Key::new("site", r#"[{ url = "https://shop.example.com", origin = "http://127.0.0.1:3000" }]"#);
+const ISSUER: Key = Key::new("issuer", r#"url = "https://id.example.net""#);
+const POLICY: Key = Key::new("policy", r#"require = "passport""#);
+pub(crate) const SITE: Key =
+    Key::new("site", r#"[{ url = "https://shop.example.com", origin = "http://127.0.0.1:3000" }]"#);
 
-const TLS: Key = Key::new("tls", r#"{ certificate = "/etc/lime/tls.crt", key = "/etc/lime/tls.key" }"#);
-const OPS_LISTEN: Key = Key::new("ops_listen", r#""127.0.0.1:9180""#);
-const STATE: Key = Key::new("state", r#""/var/lib/lime""#);
-const SECRET: Key = Key::new("secret", r#"{ file = "/etc/lime/gateway.secret" }"#);
-const REPLICAS: Key = Key::new("replicas", "2");
-const TRUSTED_PROXIES: Key = Key::new("trusted_proxies", r#"["10.0.0.0/8"]"#);
-const GRACE_PERIOD: Key = Key::new("grace_period", r#""8s""#);
-
-const TLS_LISTEN: Key = Key::new("listen", r#""127.0.0.1:8443""#);
-const CERTIFICATE: Key = Key::new("certificate", r#""/etc/lime/tls.crt""#);
-const KEY: Key = Key::new("key", r#""/etc/lime/tls.key""#);
-
-/// A bound for a number that is only compared with 1; a fleet of more is a slip of the keyboard.
-const REPLICAS_RANGE: RangeInclusive<u32> = 1..=10_000;
-
-/// Zero stops at once; a day is enough for any upload.
-const GRACE_PERIOD_RANGE: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_hours(24);
+const NO_SITE: &str = "no site: write a [[site]] with its `url` and `origin`";
 
 /// The configuration of a gateway.
 #[derive(Clone, Debug)]
 pub struct Gateway {
     /// What is one for the whole process.
     pub server: Server,
+    /// Those that sites trust, each once.
+    pub issuers: Vec<Arc<TrustedIssuer>>,
     /// At least one; no two of one host.
     pub sites: Vec<Site>,
+    /// The files it was read from.
+    pub files: Files,
+    /// Tables that nothing refers to, for [`Gateway::warnings`].
+    unused: Vec<String>,
 }
 
-/// What is one for the whole gateway: `[server]`.
+/// A configuration that was read again.
+#[derive(Debug)]
+pub struct Reloaded {
+    /// What to serve from now on.
+    pub gateway: Gateway,
+    /// What is wrong with included files whose last good sites are served on.
+    pub kept: Vec<ConfigError>,
+}
+
+/// A path of a site that asks for nothing.
 #[derive(Clone, Debug)]
-pub struct Server {
-    /// Where plain HTTP is taken. Port 0 takes a free one. Default: [`Server::LISTEN`]; nothing with [`Server::tls`].
-    pub listen: Vec<SocketAddr>,
-    /// Where HTTPS is taken, if anywhere.
-    pub tls: Option<Tls>,
-    /// Health and metrics. Default: [`Server::OPS_LISTEN`].
-    pub ops_listen: SocketAddr,
-    /// The folder of what must outlive a restart. Default: `$STATE_DIRECTORY`, else `lime-state` in the working folder.
-    pub state: PathBuf,
-    /// What sessions are sealed under. Without it the gateway makes one in `state`.
-    pub secret: Option<SecretSource>,
-    /// How many gateways serve these sites together. Default: 1. More need a `secret` that all of them share.
-    pub replicas: u32,
-    /// Whose `X-Forwarded-*` is believed. Default: nobody's.
-    pub trusted_proxies: Vec<IpNet>,
-    /// How long a stop waits for requests in flight. Default: [`Server::GRACE_PERIOD`].
-    pub grace_period: Duration,
+pub struct OpenPath<'a> {
+    /// The site.
+    pub site: &'a WebOrigin,
+    /// The path, as it is written; or that it is all of which nothing is written.
+    pub path: String,
+    /// For which methods.
+    pub methods: String,
+    /// The name of its policy.
+    pub policy: &'a str,
+    /// Where it is written.
+    pub defined_at: &'a Place,
 }
 
-impl Server {
-    /// Loopback, so that a first try is open to nobody else.
-    pub const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
-    /// Loopback: metrics name sites and agents.
-    pub const OPS_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9180);
-    /// 8 s: a `docker stop` kills after 10.
-    pub const GRACE_PERIOD: Duration = Duration::from_secs(8);
-
-    /// A server with every default, its state in `state`.
-    #[must_use]
-    pub fn new(state: PathBuf) -> Self {
-        Self {
-            listen: vec![Self::LISTEN],
-            tls: None,
-            ops_listen: Self::OPS_LISTEN,
-            state,
-            secret: None,
-            replicas: 1,
-            trusted_proxies: Vec::new(),
-            grace_period: Self::GRACE_PERIOD,
-        }
-    }
-}
-
-/// `[server.tls]`
-#[derive(Clone, Debug)]
-pub struct Tls {
-    /// Where HTTPS is taken. Default: [`Tls::LISTEN`].
-    pub listen: Vec<SocketAddr>,
-    /// The certificate chain, PEM.
-    pub certificate: PathBuf,
-    /// Its private key, PEM.
-    pub key: PathBuf,
-}
-
-impl Tls {
-    /// Loopback, as for plain HTTP.
-    pub const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8443);
+/// What the main file says.
+struct Main {
+    server: Server,
+    include: Vec<Pattern>,
+    sites: Vec<Site>,
+    surroundings: Surroundings,
 }
 
 impl Gateway {
-    /// Reads a file. `env` looks a variable up: `LIME__SERVER__LISTEN` overrides `listen` of `[server]`, and so on for
-    /// every key of the top level and of `[server]`.
+    /// A configuration that was made rather than read.
+    #[must_use]
+    pub fn new(server: Server, sites: Vec<Site>) -> Self {
+        let mut issuers: Vec<Arc<TrustedIssuer>> = Vec::new();
+        for issuer in sites.iter().flat_map(|site| &site.issuers) {
+            if !issuers.iter().any(|known| known.url == issuer.url) {
+                issuers.push(Arc::clone(issuer));
+            }
+        }
+        Self { server, issuers, sites, files: Files::default(), unused: Vec::new() }
+    }
+
+    /// Reads a file and those that it includes. `env` looks a variable up: `LIME__SERVER__LISTEN` overrides `listen` of
+    /// `[server]`, and so on for every key of the top level and of `[server]`.
     ///
     /// # Errors
     /// [`ConfigError`] with everything that is wrong.
@@ -116,162 +89,111 @@ impl Gateway {
         Self::parse(&load::text(path)?, path, env)
     }
 
-    /// Reads the text of a file. Relative paths in it are relative to the folder of `path`.
+    /// Reads the text of a file, and the files that it includes. Relative paths in it are relative to the folder of
+    /// `path`.
     ///
     /// # Errors
     /// [`ConfigError`] with everything that is wrong.
     pub fn parse(text: &str, path: &Path, env: &dyn Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
-        reader::read(text, path, env, Self::read)
+        let reloaded = Self::read_all(text, path, env, &[])?;
+        ConfigError::all(reloaded.kept).map_or(Ok(reloaded.gateway), Err)
     }
 
-    fn read(top: &mut Table<'_>) -> Result<Self, Reported> {
-        let short = top.optional(LISTEN, Value::addresses);
-        let short = Short { at: top.written(LISTEN).cloned(), listen: short };
-        let server = top.section(SERVER, "in [server]", |table| Server::read(table, short));
+    /// Reads the file and those that it includes once more. Of an included file that is broken, the sites that were last
+    /// good stay; what is wrong with the main file is an error.
+    ///
+    /// # Errors
+    /// [`ConfigError`] with everything that is wrong.
+    pub fn reload(&self, path: &Path, env: &dyn Fn(&str) -> Option<String>) -> Result<Reloaded, ConfigError> {
+        Self::read_all(&load::text(path)?, path, env, &self.sites)
+    }
 
-        let addresses = server.as_ref().map(Server::addresses).unwrap_or_default();
-        let mut taken = Taken { addresses, hosts: HashMap::new() };
-        let sites = top.sections(SITE, "in [[site]]", |table| Site::read(table, &mut taken));
-        if sites.as_ref().is_ok_and(Vec::is_empty) {
-            return Err(top.report(SITE, "no site: write a [[site]] with its `url` and `origin`"));
+    fn read_all(
+        text: &str,
+        path: &Path,
+        env: &dyn Fn(&str) -> Option<String>,
+        last_good: &[Site],
+    ) -> Result<Reloaded, ConfigError> {
+        let Main { server, include, mut sites, mut surroundings } = reader::read(text, path, env, Main::read)?;
+        let files = Files::find(path, &include)?;
+        let mut kept = Vec::new();
+        for file in &files.included {
+            match include::sites(file, &mut surroundings) {
+                Ok(found) => sites.extend(found),
+                Err(error) => {
+                    let before = last_good.iter().filter(|site| *site.defined_at.file == **file);
+                    sites.extend(surroundings.keep(before)?);
+                    kept.push(error);
+                }
+            }
         }
-        Ok(Self { server: server?, sites: sites? })
+        if sites.is_empty() && kept.is_empty() {
+            return Err(ConfigError::whole_file(path, NO_SITE));
+        }
+        let (issuers, unused) = surroundings.used_by(&sites);
+        Ok(Reloaded { gateway: Self { server, issuers, sites, files, unused }, kept })
+    }
+
+    /// Every path that asks for nothing, site by site.
+    #[must_use]
+    pub fn open_paths(&self) -> Vec<OpenPath<'_>> {
+        self.sites.iter().flat_map(open_paths).collect()
     }
 
     /// What is allowed but should be known, one line each.
     #[must_use]
     pub fn warnings(&self) -> Vec<String> {
         let mut warnings = self.server.warnings();
+        warnings.extend(self.unused.iter().cloned());
+        warnings.extend(self.issuers.iter().flat_map(|issuer| issuer.warnings()));
         warnings.extend(self.sites.iter().flat_map(Site::warnings));
         warnings
     }
 }
 
-/// `listen` of the top level, which is short for the one of `[server]`.
-struct Short {
-    at: Option<At>,
-    listen: Result<Option<Vec<SocketAddr>>, Reported>,
+fn open_paths(site: &Site) -> Vec<OpenPath<'_>> {
+    let is_open = |policy: &Policy| policy.require == Require::None;
+    let of_route = |route: &'_ Route| (route.path.to_string(), route.methods.to_string());
+    let mut found = Vec::new();
+    for route in site.routes().iter().filter(|route| is_open(&route.policy)) {
+        let (path, methods) = of_route(route);
+        let (policy, defined_at) = (&*route.policy.name, &route.defined_at);
+        found.push(OpenPath { site: &site.url, path, methods, policy, defined_at });
+    }
+    if is_open(&site.policy) {
+        let path = if site.routes().is_empty() { "/*" } else { "every other path" };
+        found.push(OpenPath {
+            site: &site.url,
+            path: path.to_owned(),
+            methods: Methods::Any.to_string(),
+            policy: &site.policy.name,
+            defined_at: &site.defined_at,
+        });
+    }
+    found
 }
 
-impl Server {
-    fn read(table: &mut Table<'_>, short: Short) -> Result<Self, Reported> {
-        let listen = table.optional(LISTEN, Value::addresses);
-        let listen = one_listen(table, short, listen);
-        let tls = table.optional(TLS, |value| value.into_table("in [server.tls]")?.read_all(Tls::read));
-        let ops_listen = table.optional(OPS_LISTEN, |value| value.parsed_by(listen_address));
-        let state = table.optional(STATE, Value::path);
-        let secret = table.optional(SECRET, SecretSource::of);
-        let replicas = table.optional(REPLICAS, |value| value.integer(REPLICAS_RANGE));
-        let trusted_proxies = table.optional(TRUSTED_PROXIES, |value| value.each(|item| item.parsed_by(network)));
-        let grace_period = table.optional(GRACE_PERIOD, |value| value.duration(GRACE_PERIOD_RANGE));
+impl Main {
+    fn read(top: &mut Table<'_>) -> Result<Self, Reported> {
+        let version = top.optional(VERSION, |value| value.integer(1..=1));
+        let include = top.optional(INCLUDE, |value| value.each(|item| item.parsed_by(Pattern::parse)));
+        let short = top.optional(server::LISTEN, Value::addresses);
+        let short = Short { at: top.written(server::LISTEN).cloned(), listen: short };
+        let server = top.section(SERVER, "in [server]", |table| Server::read(table, short));
+        let mut issuers_so_far = Vec::new();
+        let issuers =
+            top.named(ISSUER, "in [issuer.NAME]", |table, name| TrustedIssuer::read(table, name, &mut issuers_so_far));
+        let policies = top.named(POLICY, "in [policy.NAME]", Policy::read);
 
-        if matches!(replicas, Ok(Some(2..))) && table.written(SECRET).is_none() {
-            let text = "`replicas` of one fleet seal sessions alike: write `secret = { file = \"PATH\" }` beside it";
-            table.report(REPLICAS, text);
+        let addresses = server.as_ref().map(Server::addresses).unwrap_or_default();
+        let mut surroundings = Surroundings::new(addresses, issuers, policies);
+        let sites = top.sections(SITE, "in [[site]]", |table| Site::read(table, &mut surroundings));
+        let include = include?.unwrap_or_default();
+        if sites.as_ref().is_ok_and(Vec::is_empty) && include.is_empty() {
+            return Err(top.report(SITE, NO_SITE));
         }
-        let server = Self::new(state?.unwrap_or_else(|| default_state(table)));
-        let tls = tls?;
-        let server = Self {
-            listen: listen?.unwrap_or_else(|| if tls.is_some() { Vec::new() } else { server.listen }),
-            tls,
-            ops_listen: ops_listen?.unwrap_or(server.ops_listen),
-            secret: secret?,
-            replicas: replicas?.unwrap_or(server.replicas),
-            trusted_proxies: trusted_proxies?.unwrap_or_default(),
-            grace_period: grace_period?.unwrap_or(server.grace_period),
-            ..server
-        };
-        server.judge_addresses(table);
-        Ok(server)
-    }
-
-    /// All it binds.
-    fn addresses(&self) -> Vec<SocketAddr> {
-        let tls = self.tls.iter().flat_map(|tls| &tls.listen);
-        self.listen.iter().chain(tls).chain(std::iter::once(&self.ops_listen)).copied().collect()
-    }
-
-    fn judge_addresses(&self, table: &Table<'_>) {
-        if self.listen.is_empty() && self.tls.as_ref().is_none_or(|tls| tls.listen.is_empty()) {
-            table.report(LISTEN, "nothing to listen on: write `listen = \"127.0.0.1:8080\"`");
-        }
-        let mut seen = Vec::new();
-        for address in self.addresses() {
-            // Port 0 is another port each time.
-            if address.port() != 0 && seen.contains(&address) {
-                let text = format!("{address} stands twice among the addresses to listen on: write another port");
-                table.report(LISTEN, &text);
-            }
-            seen.push(address);
-        }
-    }
-
-    fn warnings(&self) -> Vec<String> {
-        let mut warnings = Vec::new();
-        if !self.ops_listen.ip().is_loopback() {
-            let address = self.ops_listen;
-            warnings
-                .push(format!("`ops_listen` {address} shows metrics to whoever reaches it: keep it off the internet"));
-        }
-        if self.trusted_proxies.iter().any(|network| network.prefix_len() == 0) {
-            warnings.push(
-                "`trusted_proxies` holds everybody: anyone may claim any address, write your proxies alone".into(),
-            );
-        }
-        warnings
-    }
-}
-
-/// The `listen` that counts: the environment's before the file's, and of each at most one.
-fn one_listen(
-    table: &mut Table<'_>,
-    short: Short,
-    long: Result<Option<Vec<SocketAddr>>, Reported>,
-) -> Result<Option<Vec<SocketAddr>>, Reported> {
-    let is_variable = |at: &At| matches!(at, At::Variable(_));
-    match (short.at, table.written(LISTEN)) {
-        (None, _) => long,
-        (Some(top), None) => {
-            table.adopt(LISTEN, top);
-            short.listen
-        }
-        (Some(top), Some(own)) => match (is_variable(&top), is_variable(own)) {
-            (true, false) => {
-                table.adopt(LISTEN, top);
-                short.listen
-            }
-            (false, true) => long,
-            (true, true) | (false, false) => {
-                let text = format!("`listen` of [server] also stands at the top level ({top}): keep one of the two");
-                Err(table.report(LISTEN, &text))
-            }
-        },
-    }
-}
-
-/// systemd may name several folders; the first is the one to write to.
-fn default_state(table: &Table<'_>) -> PathBuf {
-    let folders = table.environment("STATE_DIRECTORY").unwrap_or_default();
-    match folders.split(':').next() {
-        None | Some("") => "lime-state".into(),
-        Some(folder) => folder.into(),
-    }
-}
-
-fn network(text: &str) -> Result<IpNet, String> {
-    let address = || text.parse::<IpAddr>().map(IpNet::from);
-    let network = text.parse::<IpNet>().or_else(|_| address());
-    network
-        .map(|network| network.trunc())
-        .map_err(|_| format!("`{text}` is no network: write it like \"10.0.0.0/8\" or \"192.0.2.7\""))
-}
-
-impl Tls {
-    fn read(table: &mut Table<'_>) -> Result<Self, Reported> {
-        let listen = table.optional(TLS_LISTEN, Value::addresses);
-        let certificate = table.required(CERTIFICATE, Value::path);
-        let key = table.required(KEY, Value::path);
-        Ok(Self { listen: listen?.unwrap_or_else(|| vec![Self::LISTEN]), certificate: certificate?, key: key? })
+        version?;
+        Ok(Self { server: server?, include, sites: sites?, surroundings })
     }
 }
 

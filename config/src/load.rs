@@ -5,7 +5,6 @@ use std::io::{self, Read as _};
 use std::path::Path;
 
 use crate::ConfigError;
-use crate::error::{At, Problem};
 
 /// Largest configuration that is read, in bytes: 10,000 sites with all their keys take a third of it.
 const CONFIG_BYTES_MAX: u64 = 16 * 1024 * 1024;
@@ -17,7 +16,7 @@ pub(crate) fn text(path: &Path) -> Result<String, ConfigError> {
         } else {
             format!("cannot be read ({cause}): check that it is UTF-8 text and that this user may read it")
         };
-        ConfigError::new(path.into(), vec![Problem { at: At::WholeFile, text }])
+        ConfigError::whole_file(path, text)
     })
 }
 

@@ -38,6 +38,15 @@ pub enum BadPathPattern {
 }
 
 impl PathPattern {
+    /// Smaller for what is meant more narrowly: a single path, then folders from the longest to the shortest.
+    pub(crate) fn specificity(&self) -> (bool, std::cmp::Reverse<usize>) {
+        match &self.0 {
+            Shape::Exact(path) => (false, std::cmp::Reverse(path.len())),
+            Shape::Below(folder) => (true, std::cmp::Reverse(folder.len())),
+            Shape::All => (true, std::cmp::Reverse(0)),
+        }
+    }
+
     /// Whether `path` (no query) is meant. Bytes are compared as they are: resolving them is the caller's part.
     #[must_use]
     pub fn matches(&self, path: &[u8]) -> bool {

@@ -65,7 +65,7 @@ pub(crate) fn read<T>(
     let (root, faults) = DeTable::parse_recoverable(text);
     // What TOML itself cannot read is guessed at by the parser: judging that would only add riddles.
     if !faults.is_empty() {
-        return Err(ConfigError::new(Arc::clone(&document.file), document.not_toml(&faults)));
+        return Err(ConfigError::new(&document.file, document.not_toml(&faults)));
     }
     let top = Table {
         document: &document,
@@ -81,7 +81,7 @@ pub(crate) fn read<T>(
     problems.extend(unknown.into_inner().into_problems());
     match result {
         Ok(value) if problems.is_empty() => Ok(value),
-        Ok(_) | Err(Reported(())) => Err(ConfigError::new(file, problems)),
+        Ok(_) | Err(Reported(())) => Err(ConfigError::new(&file, problems)),
     }
 }
 
@@ -97,6 +97,10 @@ impl Document<'_> {
         let start = line.checked_sub(1).and_then(|index| self.line_starts.get(index)).copied().unwrap_or_default();
         let column = self.text.get(start..offset).map_or(1, |before| before.chars().count() + 1);
         At::Text { line, column }
+    }
+
+    pub(crate) fn place(&self, at: &At) -> Place {
+        Place { file: Arc::clone(&self.file), line: at.line().unwrap_or(1) }
     }
 
     /// The folder that relative paths of the file start from.
@@ -204,6 +208,19 @@ impl<'d> Table<'d> {
         value.sections()?.into_iter().map(&mut read_one).collect::<Vec<_>>().into_iter().collect()
     }
 
+    /// The tables `[key.NAME]`, each read with its name.
+    pub(crate) fn named<T>(
+        &mut self,
+        key: Key,
+        name: &'static str,
+        mut read: impl FnMut(&mut Self, &str) -> Result<T, Reported>,
+    ) -> Result<Vec<T>, Reported> {
+        let Some(value) = self.take(key) else { return Ok(Vec::new()) };
+        let tables = value.named()?.into_iter();
+        let read_one = |(own, value): (String, Value<'d>)| value.into_table(name)?.read_all(|table| read(table, &own));
+        tables.map(read_one).collect::<Vec<_>>().into_iter().collect()
+    }
+
     /// Where `key` was written, if it was. Only for keys that were read.
     pub(crate) fn written(&self, key: Key) -> Option<&At> {
         self.known.iter().find(|(name, _)| *name == key.name).and_then(|(_, at)| at.as_ref())
@@ -217,13 +234,17 @@ impl<'d> Table<'d> {
 
     /// The line of `key`, else of the table.
     pub(crate) fn place(&self, key: Key) -> Place {
-        let line = self.written(key).unwrap_or(&self.at).line().unwrap_or(1);
-        Place { file: Arc::clone(&self.document.file), line }
+        self.document.place(self.written(key).unwrap_or(&self.at))
     }
 
     /// Records a problem with the value of `key`, or with its absence.
     pub(crate) fn report(&self, key: Key, text: &str) -> Reported {
         self.document.report(self.written(key).unwrap_or(&self.at), text.to_owned())
+    }
+
+    /// Records a problem with what was written at `place`.
+    pub(crate) fn report_at(&self, place: &Place, text: &str) -> Reported {
+        self.document.report(&At::Text { line: place.line, column: 1 }, text.to_owned())
     }
 
     /// A variable of the environment that is not named after a key.

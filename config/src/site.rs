@@ -1,40 +1,41 @@
 //! One site: what the world calls it, where it really is, and what is asked of agents there.
 
-use std::collections::HashMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 use std::time::Duration;
 
-use crate::reader::{Key, Reported, Table};
-use crate::value::Value;
-use crate::{PathPattern, Place, SecretSource, Upstream, WebOrigin};
+use http::Method;
 
-const URL: Key = Key::new("url", r#""https://shop.example.com""#);
-const ORIGIN: Key = Key::new("origin", r#""http://127.0.0.1:3000""#);
-const MODE: Key = Key::new("mode", r#""observe""#);
-const PROTECT: Key = Key::new("protect", r#"["/agents/*"]"#);
-const ISSUER: Key = Key::new("issuer", r#""https://id.example.net""#);
-const CREDENTIAL: Key = Key::new("credential", r#"{ file = "/etc/lime/shop.token" }"#);
-const LOGIN: Key = Key::new("login", r#""edge""#);
-const SESSION_TTL: Key = Key::new("session_ttl", r#""1h""#);
-const SHARED_CACHE: Key = Key::new("shared_cache", "true");
-const OWNER_HEADERS: Key = Key::new("owner_headers", "true");
-const REVOCATION_MAX_STALE: Key = Key::new("revocation_max_stale", r#""5m""#);
-const CONTACT: Key = Key::new("contact", r#""agents@shop.example.com""#);
+use crate::limit::Limit;
+use crate::route::{Matched, Route, Routes};
+use crate::{
+    HostPattern, Origin, PathPattern, Place, Policy, Require, SecretSource, TrustedIssuer, Upstream, WebOrigin,
+};
+
+mod read;
 
 /// A site behind the gateway: one `[[site]]` of the file.
 #[derive(Clone, Debug)]
 pub struct Site {
     /// The origin the world knows; its host picks the site, and every absolute URL is made from it.
     pub url: WebOrigin,
+    /// Further hosts that it is served under. Absolute URLs are made from `url` even so.
+    pub also: Vec<HostPattern>,
     /// Where the site itself listens.
-    pub origin: Upstream,
+    pub origin: Origin,
     /// What the gateway does about what it finds. Default: observe, so that nobody is refused by surprise.
     pub mode: Mode,
-    /// The paths that only identified agents may use. Never empty with [`Mode::Enforce`].
-    pub protect: Vec<PathPattern>,
-    /// Whose passports count here. Always there when `protect` is not empty.
-    pub issuer: Option<WebOrigin>,
+    /// What a path asks for about which no route is written. Default: nothing.
+    pub policy: Arc<Policy>,
+    /// Which paths ask for something else: see [`Site::route`].
+    pub routes: Routes,
+    /// Whose tokens count here, at most [`Site::ISSUERS_MAX`]. Never empty when something asks for a passport.
+    pub issuers: Vec<Arc<TrustedIssuer>>,
+    /// How often the site may be asked, whatever the path.
+    pub limits: Vec<Limit>,
+    /// Pages of which origins may read what the gateway itself answers (CORS). Default: none.
+    pub cors: Vec<WebOrigin>,
     /// The gateway's credential at the issuer, for edge login and revocation.
     pub credential: Option<SecretSource>,
     /// Whether agents may log in at the gateway. Default: off.
@@ -66,15 +67,25 @@ impl Site {
 
     const MAX_STALE_RANGE: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_hours(7 * 24);
 
+    /// Each costs a look at every request.
+    pub const ISSUERS_MAX: usize = 4;
+
+    /// More than anybody reads; a request looks at each of them in turn.
+    const ROUTES_MAX: usize = 256;
+
     /// A site with every default, which is observed and asks for nothing.
     #[must_use]
-    pub const fn new(url: WebOrigin, origin: Upstream, defined_at: Place) -> Self {
+    pub fn new(url: WebOrigin, origin: Upstream, defined_at: Place) -> Self {
         Self {
             url,
-            origin,
+            also: Vec::new(),
+            origin: Origin::new(origin),
             mode: Mode::Observe,
-            protect: Vec::new(),
-            issuer: None,
+            policy: Policy::open(),
+            routes: Routes::default(),
+            issuers: Vec::new(),
+            limits: Vec::new(),
+            cors: Vec::new(),
             credential: None,
             login: Login::Off,
             session_ttl: Self::SESSION_TTL,
@@ -85,6 +96,72 @@ impl Site {
             defined_at,
         }
     }
+
+    /// The same with other routes.
+    #[must_use]
+    pub fn with_routes(self, routes: Vec<Route>) -> Self {
+        Self { routes: Routes::new(routes), ..self }
+    }
+
+    /// The same with paths that ask for a passport: what `protect` means.
+    #[must_use]
+    pub fn protecting(self, paths: impl IntoIterator<Item = PathPattern>) -> Self {
+        let at = self.defined_at.clone();
+        self.with_routes(paths.into_iter().map(|path| Route::protecting(path, at.clone())).collect())
+    }
+
+    /// What a path (no query) asks of a method. Bytes are compared as they are: resolving them is the caller's part.
+    #[must_use]
+    pub fn route(&self, path: &[u8], method: &Method) -> Matched<'_> {
+        let route = self.routes.find(path, method);
+        Matched { policy: route.map_or(&self.policy, |route| &route.policy), route }
+    }
+
+    /// Its routes, the most specific first.
+    #[must_use]
+    pub fn routes(&self) -> &[Route] {
+        self.routes.all()
+    }
+
+    /// All policies it has, that of a path without a route first.
+    pub fn policies(&self) -> impl Iterator<Item = &Arc<Policy>> {
+        std::iter::once(&self.policy).chain(self.routes().iter().map(|route| &route.policy))
+    }
+
+    /// Whether any path asks for anything.
+    #[must_use]
+    pub fn protects(&self) -> bool {
+        self.policies().any(|policy| policy.require > Require::None)
+    }
+
+    /// The issuer at which agents log in.
+    #[must_use]
+    pub fn lime_issuer(&self) -> Option<&Arc<TrustedIssuer>> {
+        self.issuers.iter().find(|issuer| issuer.is_lime())
+    }
+
+    /// Whether a host, in lower case without port and final dot, is one of its hosts.
+    #[must_use]
+    pub fn serves(&self, host: &str) -> bool {
+        let is_loopback = || {
+            let address = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host);
+            host == "localhost" || address.parse::<IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback())
+        };
+        self.url.host() == host
+            || self.also.iter().any(|pattern| pattern.matches(host))
+            || (self.url.is_loopback() && is_loopback())
+    }
+
+    /// The hosts that nobody else may have. All names of this machine count as one.
+    pub(crate) fn claims(&self) -> Vec<String> {
+        claims(&self.url, &self.also)
+    }
+}
+
+fn claims(url: &WebOrigin, also: &[HostPattern]) -> Vec<String> {
+    let own = if url.is_loopback() { "localhost" } else { url.host() };
+    let also = also.iter().map(HostPattern::to_string).filter(|host| host != own);
+    std::iter::once(own.to_owned()).chain(also).collect()
 }
 
 impl Site {
@@ -96,16 +173,13 @@ impl Site {
             Mode::Observe => found.push("`mode = \"observe\"`: nobody is refused here yet, only logged".to_owned()),
             Mode::Enforce => {}
         }
-        if self.issuer.is_some() && self.credential.is_none() {
+        if self.lime_issuer().is_some() && self.credential.is_none() {
             found.push(
                 "`issuer` without `credential`: revoked agents are known only when their tokens expire".to_owned(),
             );
         }
         if self.url.is_exposed() {
             found.push(format!("`url` {} is not https: passports and sessions can be read on the way", self.url));
-        }
-        if let Some(issuer) = self.issuer.as_ref().filter(|issuer| issuer.is_exposed()) {
-            found.push(format!("`issuer` {issuer} is not https: whoever sits between can replace its keys"));
         }
         if self.revocation_max_stale.is_some_and(|max| max < Self::CONTACT_INTERVALS) {
             found.push(
@@ -114,114 +188,6 @@ impl Site {
         }
         let (at, site) = (&self.defined_at, &self.url);
         found.into_iter().map(|text| format!("{at}: {site}: {text}")).collect()
-    }
-}
-
-/// What the sites share, and so what each of them takes from the next.
-pub(crate) struct Taken {
-    /// Where the gateway itself listens.
-    pub(crate) addresses: Vec<SocketAddr>,
-    /// The host of each site so far, with the line of its `url`.
-    pub(crate) hosts: HashMap<Box<str>, Place>,
-}
-
-impl Site {
-    /// Reads a `[[site]]`.
-    pub(crate) fn read(table: &mut Table<'_>, taken: &mut Taken) -> Result<Self, Reported> {
-        let url = table.required(URL, Value::parsed::<WebOrigin>);
-        let origin = table.required(ORIGIN, Value::parsed::<Upstream>);
-        let mode = table.optional(MODE, |value| value.word(&Mode::ALL.map(|mode| (mode.as_str(), mode))));
-        let protect = table.optional(PROTECT, |value| value.each(Value::parsed));
-        let issuer = table.optional(ISSUER, Value::parsed);
-        let credential = table.optional(CREDENTIAL, SecretSource::of);
-        let login = table.optional(LOGIN, |value| value.word(&Login::WORDS));
-        let session_ttl = table.optional(SESSION_TTL, |value| value.duration(Self::SESSION_TTL_RANGE));
-        let shared_cache = table.optional(SHARED_CACHE, Value::boolean);
-        let owner_headers = table.optional(OWNER_HEADERS, Value::boolean);
-        let revocation_max_stale = table.optional(REVOCATION_MAX_STALE, |value| value.duration(Self::MAX_STALE_RANGE));
-        let contact = table.optional(CONTACT, |value| value.string().map(str::to_owned));
-
-        claim_host(table, &url, taken);
-        refuse_loop(table, &origin, taken);
-        ask_for_companions(table, &mode, &login, &protect);
-
-        let site = Self::new(url?, origin?, table.place(ORIGIN));
-        Ok(Self {
-            mode: mode?.unwrap_or(site.mode),
-            protect: protect?.unwrap_or_default(),
-            issuer: issuer?,
-            credential: credential?,
-            login: login?.unwrap_or(site.login),
-            session_ttl: session_ttl?.unwrap_or(site.session_ttl),
-            shared_cache: if shared_cache? == Some(true) { SharedCache::Yes } else { SharedCache::No },
-            owner_headers: if owner_headers? == Some(true) { OwnerHeaders::Yes } else { OwnerHeaders::No },
-            revocation_max_stale: revocation_max_stale?,
-            contact: contact?,
-            ..site
-        })
-    }
-}
-
-/// One host, one site. All names of this machine count as one.
-fn claim_host(table: &Table<'_>, url: &Result<WebOrigin, Reported>, taken: &mut Taken) {
-    let Ok(url) = url else { return };
-    let host = if url.is_loopback() { "localhost" } else { url.host() };
-    let Some(first) = taken.hosts.get(host) else {
-        taken.hosts.insert(host.into(), table.place(URL));
-        return;
-    };
-    table.report(URL, &format!("`url`: {host} is already the host of the site at {first}: remove one of the two"));
-}
-
-/// A site that is the gateway itself would send each request round and round.
-fn refuse_loop(table: &Table<'_>, origin: &Result<Upstream, Reported>, taken: &Taken) {
-    let Ok(origin) = origin else { return };
-    let is_ours = |listen: &SocketAddr| listen.port() == origin.port() && reaches(origin, listen.ip());
-    if taken.addresses.iter().any(is_ours) {
-        table.report(ORIGIN, "`origin`: the gateway itself listens there: write where the site itself listens");
-    }
-}
-
-/// Whether a connection to the host of `origin` arrives at `listen`, as far as its text tells.
-fn reaches(origin: &Upstream, listen: IpAddr) -> bool {
-    if origin.host() == "localhost" {
-        return listen.is_loopback() || listen.is_unspecified();
-    }
-    let host: Option<IpAddr> = origin.host().trim_matches(['[', ']']).parse().ok();
-    host.is_some_and(|host| host == listen || (listen.is_unspecified() && host.is_loopback()))
-}
-
-/// Some keys mean nothing without others. One that is there but wrong counts as there: its own problem is enough.
-fn ask_for_companions(
-    table: &Table<'_>,
-    mode: &Result<Option<Mode>, Reported>,
-    login: &Result<Option<Login>, Reported>,
-    protect: &Result<Option<Vec<PathPattern>>, Reported>,
-) {
-    let lacks = |key| table.written(key).is_none();
-    let protects = match protect {
-        Ok(paths) => paths.as_ref().is_some_and(|paths| !paths.is_empty()),
-        Err(_) => true,
-    };
-    if matches!(mode, Ok(Some(Mode::Enforce))) && !protects {
-        let text = "`enforce` has nothing to enforce: write the paths that are for agents, `protect = [\"/agents/*\"]`";
-        table.report(MODE, text);
-    }
-    if protects && lacks(ISSUER) {
-        let text = "`protect`: whose passports count here? write `issuer = \"https://id.example.net\"` beside it";
-        table.report(PROTECT, text);
-    }
-    if !lacks(CREDENTIAL) && lacks(ISSUER) {
-        let text = "`credential` is for an issuer: write `issuer = \"https://id.example.net\"` beside it";
-        table.report(CREDENTIAL, text);
-    }
-    if matches!(login, Ok(Some(Login::Edge))) && (lacks(ISSUER) || lacks(CREDENTIAL)) {
-        let text = "`login = \"edge\"` opens logins at the issuer: write `issuer` and `credential` beside it";
-        table.report(LOGIN, text);
-    }
-    if !lacks(REVOCATION_MAX_STALE) && lacks(CREDENTIAL) {
-        let text = "`revocation_max_stale` counts from the issuer's last word: write `credential` beside it";
-        table.report(REVOCATION_MAX_STALE, text);
     }
 }
 

@@ -11,7 +11,7 @@ use toml::de::DeValue;
 
 use crate::error::At;
 use crate::reader::{Document, Key, Reported, Table};
-use crate::{duration, listen_address, suggestion};
+use crate::{Place, duration, listen_address, suggestion};
 
 /// A value as it was written, with its place: in the file, or in the variable that overrides the file.
 pub(crate) struct Value<'d> {
@@ -29,6 +29,11 @@ impl<'d> Value<'d> {
     /// Records that the value is not what it should be. `problem` ends in what to write.
     pub(crate) fn report(&self, problem: impl fmt::Display) -> Reported {
         self.document.report(&self.at, format!("`{}`: {problem}", self.key.name))
+    }
+
+    /// Where it was written.
+    pub(crate) fn place(&self) -> Place {
+        self.document.place(&self.at)
     }
 
     /// A string that is not empty.
@@ -134,6 +139,20 @@ impl<'d> Value<'d> {
         items.into_iter().map(read).collect::<Vec<_>>().into_iter().collect()
     }
 
+    /// The same, and then `judge` looks at all of them.
+    pub(crate) fn each_and_all<T>(
+        self,
+        read: impl Fn(Self) -> Result<T, Reported>,
+        judge: impl FnOnce(&[T]) -> Result<(), String>,
+    ) -> Result<Vec<T>, Reported> {
+        let (document, key, at) = (self.document, self.key, self.at.clone());
+        let items = self.each(read)?;
+        match judge(&items) {
+            Ok(()) => Ok(items),
+            Err(problem) => Err(document.report(&at, format!("`{}`: {problem}", key.name))),
+        }
+    }
+
     /// `[[key]]`, each with its place.
     pub(crate) fn sections(self) -> Result<Vec<Self>, Reported> {
         if let DeValue::Array(_) = self.content {
@@ -147,6 +166,20 @@ impl<'d> Value<'d> {
     pub(crate) fn into_table(self, name: &'static str) -> Result<Table<'d>, Reported> {
         let DeValue::Table(entries) = self.content else { return Err(self.is_not("a table")) };
         Ok(Table::nested(self.document, name, self.at, entries))
+    }
+
+    /// `[key.NAME]`: the tables in it, each with its name and its place.
+    pub(crate) fn named(self) -> Result<Vec<(String, Self)>, Reported> {
+        let (document, key) = (self.document, self.key);
+        let Self { content: DeValue::Table(entries), .. } = self else {
+            let Key { name, example } = key;
+            return Err(self.report(format!("each has a name: write [{name}.NAME] and its keys below, like {example}")));
+        };
+        let entry = |(name, value): (toml::Spanned<toml::de::DeString<'d>>, toml::Spanned<DeValue<'d>>)| {
+            let at = document.at(name.span().start);
+            (name.into_inner().into_owned(), Self::new(document, key, at, value.into_inner()))
+        };
+        Ok(entries.into_iter().map(entry).collect())
     }
 
     /// Whether it was written as a table rather than in one piece.

@@ -2,16 +2,19 @@
 
 use std::sync::Arc;
 
-use config::{Mode, Site};
-use http::header::{AUTHORIZATION, SET_COOKIE};
+use config::{Mode, Policy, Require, Site};
+use http::header::{AUTHORIZATION, RETRY_AFTER, SET_COOKIE};
+use http::{HeaderName, HeaderValue};
 
 use crate::cookie::clear_cookie;
 use crate::credential::{Reader, Shown};
-use crate::identify::Judge;
+use crate::identify::{Failed, Judge};
+use crate::limiter::{Granted, Limiter};
+use crate::limits::{Limits, Met, whole_seconds};
 use crate::verified_cache::{JudgedFor, VerifiedCache};
 use crate::{
-    Accepts, Contact, Decision, DecisionWord, Edits, Fault, Identity, Moment, Outcome, Policy, Reason, Request,
-    SessionKeys, Trust, Verdict, path, refuse,
+    Accepts, Asks, Contact, Decision, DecisionWord, Edits, Fault, Identity, IssuerMoment, Moment, Outcome, Reason,
+    Request, SessionKeys, Trust, Verdict, cors, demands, path, refuse,
 };
 
 /// What the gateway does about the requests to one site. Made once for a configuration.
@@ -20,6 +23,8 @@ pub struct Chain {
     site: Arc<Site>,
     sessions: Arc<SessionKeys>,
     cache: Arc<VerifiedCache>,
+    limiter: Arc<Limiter>,
+    limits: Limits,
     judged_for: JudgedFor,
 }
 
@@ -28,6 +33,9 @@ pub struct Chain {
 struct Admitted {
     identity: Option<Arc<Identity>>,
     fault: Option<Fault>,
+    /// Which issuer might know better.
+    issuer: Option<usize>,
+    limits: Option<[(HeaderName, HeaderValue); 2]>,
 }
 
 /// One that may not, before the mode of the site has its say.
@@ -35,14 +43,16 @@ struct Refused {
     reason: Reason,
     detail: &'static str,
     fault: Option<Fault>,
+    issuer: Option<usize>,
+    headers: Vec<(HeaderName, HeaderValue)>,
 }
 
 impl Chain {
-    /// The chain of a site.
+    /// The chain of a site. `sessions`, `cache` and `limiter` are one for a process.
     #[must_use]
-    pub fn new(site: Arc<Site>, sessions: Arc<SessionKeys>, cache: Arc<VerifiedCache>) -> Self {
-        let judged_for = JudgedFor::new(&site);
-        Self { site, sessions, cache, judged_for }
+    pub fn new(site: Arc<Site>, sessions: Arc<SessionKeys>, cache: Arc<VerifiedCache>, limiter: Arc<Limiter>) -> Self {
+        let (judged_for, limits) = (JudgedFor::new(&site), Limits::new(&site));
+        Self { site, sessions, cache, limiter, limits, judged_for }
     }
 
     /// The site it is for.
@@ -51,47 +61,51 @@ impl Chain {
         &self.site
     }
 
-    /// Decides about a request. `edits` are new ones; they are to be applied if it goes on.
+    /// Decides about a request, `mode` being what the site does about it now. `edits` are new ones; they are to be applied
+    /// if it goes on.
     ///
     /// Path first, since a request that can be read in two ways has no policy; then credentials, since one that is shown
-    /// must count even where none is asked for; then the policy.
-    pub fn run(&self, request: &Request<'_>, moment: &Moment<'_>, edits: &mut Edits) -> Outcome {
-        let policy = match self.policy(request.path) {
-            Ok(policy) => policy,
-            Err(reason) => return self.turned_away(request, None, &Refused::because(reason)),
+    /// must count even where none is asked for; then the policy, and last the limits, which only those use up who may pass.
+    pub fn run(&self, request: &Request<'_>, mode: Mode, moment: &Moment<'_>, edits: &mut Edits) -> Outcome {
+        let asks = match self.asks(request, mode) {
+            Ok(asks) => asks,
+            Err(reason) => return self.turned_away(request, None, Refused::because(reason)),
         };
-        // The pages there are were answered before the chain is asked: nothing is left to ask for.
-        if policy == Policy::Gateway {
-            return self.turned_away(request, Some(policy), &Refused::because(Reason::NotFound));
-        }
-        if self.site.mode == Mode::Off {
-            return went_on(policy, Admitted::default());
+        let policy = match &asks {
+            Asks::For(policy) => Arc::clone(policy),
+            // The pages there are were answered before the chain is asked: nothing is left to ask for.
+            Asks::Gateway => return self.turned_away(request, Some(asks), Refused::because(Reason::NotFound)),
+        };
+        if mode == Mode::Off {
+            return went_on(asks, Admitted::default());
         }
         let mut shown = self.reader().read(request.headers);
         edits.keep_ours(&self.site, &mut shown);
-        match (self.judge(&shown, request, policy, moment), self.site.mode) {
-            (Ok(admitted), _) => {
+        let judged = self.judge(&shown, request, &policy, moment);
+        match (judged.and_then(|admitted| self.count(admitted, request, &policy, moment)), mode) {
+            (Ok(mut admitted), _) => {
                 if let Some(identity) = &admitted.identity {
-                    edits.introduce(&self.site, identity, policy);
+                    edits.introduce(&self.site, identity, policy.require);
                 }
-                went_on(policy, admitted)
+                edits.tell_limits(admitted.limits.take());
+                went_on(asks, admitted)
             }
             (Err(refused), Mode::Enforce) => {
-                let mut outcome = self.turned_away(request, Some(policy), &refused);
+                let mut outcome = self.turned_away(request, Some(asks), refused);
                 forget_bad_cookie(&self.site, &shown, &mut outcome);
                 outcome
             }
-            (Err(refused), Mode::Observe | Mode::Off) => would_be_refused(policy, &refused),
+            (Err(refused), Mode::Observe | Mode::Off) => would_be_refused(asks, &refused),
         }
     }
 
     /// With the gateway switched off, bytes that no path may carry are refused and the rest is not looked into.
-    fn policy(&self, path: &[u8]) -> Result<Policy, Reason> {
-        match self.site.mode {
-            Mode::Observe | Mode::Enforce => path::judge(&self.site, path),
+    fn asks(&self, request: &Request<'_>, mode: Mode) -> Result<Asks, Reason> {
+        match mode {
+            Mode::Observe | Mode::Enforce => path::judge(&self.site, request.method, request.path),
             Mode::Off => {
-                path::check_bytes(path)?;
-                Ok(if path::is_own(path) { Policy::Gateway } else { Policy::Open })
+                path::check_bytes(request.path)?;
+                Ok(if path::is_own(request.path) { Asks::Gateway } else { Asks::For(Policy::open()) })
             }
         }
     }
@@ -104,30 +118,69 @@ impl Chain {
         &self,
         shown: &Shown<'_>,
         request: &Request<'_>,
-        policy: Policy,
+        policy: &Policy,
         moment: &Moment<'_>,
     ) -> Result<Admitted, Refused> {
         if shown.is_ambiguous {
             return Err(Refused::because(Reason::CredentialAmbiguous));
         }
+        if request.is_preflight() && shown.header.is_none() && shown.cookie.is_none() {
+            return Ok(Admitted::default());
+        }
         let identity = match self.identify(shown, moment) {
             Ok(identity) => identity,
             Err(Doubt::Agents) => return Err(Refused::because(Reason::CredentialAmbiguous)),
-            Err(Doubt::Fault(fault)) => return judge_fault(fault, policy, moment.contact()),
+            Err(Doubt::Failed(failed)) => return judge_fault(failed, policy, moment),
         };
-        if policy != Policy::Passport {
-            return Ok(Admitted { identity, fault: None });
+        if policy.require == Require::None {
+            return Ok(Admitted { identity, ..Admitted::default() });
         }
-        let is_stale = moment.has_lost_revocations()
-            || self.site.revocation_max_stale.is_some_and(|longest| moment.is_stale(longest));
-        let is_stranger = identity.is_none();
-        if is_stale || (is_stranger && moment.contact() == Contact::Lost) {
+        let Some(identity) = identity else {
+            // While one issuer can be believed, a stranger may still get in.
+            let is_hopeless = moment.issuers.iter().all(|known| !self.can_be_believed(*known, moment));
+            return Err(if is_hopeless {
+                Refused::because(Reason::IssuerUnavailable)
+            } else {
+                Refused { detail: what_was_missing(request), ..Refused::because(Reason::PassportRequired) }
+            });
+        };
+        if self.is_stale(moment.issuer(identity.issuer), moment) {
             return Err(Refused::because(Reason::IssuerUnavailable));
         }
-        if is_stranger {
-            return Err(Refused { detail: what_was_missing(request), ..Refused::because(Reason::PassportRequired) });
+        demands::meet(policy, &identity).map_err(Refused::because)?;
+        Ok(Admitted { identity: Some(identity), ..Admitted::default() })
+    }
+
+    fn can_be_believed(&self, known: IssuerMoment<'_>, moment: &Moment<'_>) -> bool {
+        known.contact() == Contact::Kept && !self.is_stale(known, moment)
+    }
+
+    /// Whether too little is known of who was suspended.
+    fn is_stale(&self, known: IssuerMoment<'_>, moment: &Moment<'_>) -> bool {
+        let longest = self.site.revocation_max_stale;
+        known.has_lost_revocations() || longest.is_some_and(|longest| known.is_stale(moment.now, longest))
+    }
+
+    /// Counts a request that may pass against the limits there are.
+    fn count(
+        &self,
+        admitted: Admitted,
+        request: &Request<'_>,
+        policy: &Arc<Policy>,
+        moment: &Moment<'_>,
+    ) -> Result<Admitted, Refused> {
+        let identity = admitted.identity.as_deref();
+        let Some(met) = self.limits.take(&self.limiter, policy, request, identity, moment.elapsed) else {
+            return Ok(admitted);
+        };
+        match met.allowance.granted {
+            Granted::Yes => Ok(Admitted { limits: Some(met.headers()), ..admitted }),
+            Granted::No { retry_after } => {
+                let mut headers = Vec::from(Met::headers(&met));
+                headers.push((RETRY_AFTER, HeaderValue::from(whole_seconds(retry_after))));
+                Err(Refused { headers, ..Refused::because(Reason::RateLimited) })
+            }
         }
-        Ok(Admitted { identity, fault: None })
     }
 
     /// Whom the credentials identify, all of them.
@@ -137,45 +190,52 @@ impl Chain {
         let in_header = shown.header.as_ref().map(|credential| judge.identify(credential)).transpose()?;
         let in_cookie = shown.cookie.as_ref().map(|credential| judge.identify(credential)).transpose()?;
         match (in_header, in_cookie) {
-            (Some(one), Some(other)) if one.agent != other.agent => Err(Doubt::Agents),
+            (Some(one), Some(other)) if one.issuer != other.issuer || one.agent != other.agent => Err(Doubt::Agents),
             (Some(identity), _) | (None, Some(identity)) => Ok(Some(identity)),
             (None, None) => Ok(None),
         }
     }
 
-    fn turned_away(&self, request: &Request<'_>, policy: Option<Policy>, refused: &Refused) -> Outcome {
-        let Refused { reason, detail, fault } = *refused;
+    fn turned_away(&self, request: &Request<'_>, policy: Option<Asks>, refused: Refused) -> Outcome {
+        let Refused { reason, detail, fault, issuer, headers } = refused;
         let accepts = Accepts::of(request.headers);
-        let reply = refuse(Some(&self.site), reason, request.request_id, accepts, Some(detail));
+        let mut reply = refuse(Some(&self.site), reason, request.request_id, accepts, Some(detail));
+        if let Some(Asks::For(policy)) = &policy {
+            demands::name(policy, reason, &mut reply);
+        }
+        reply.headers.extend(headers);
+        cors::allow(&self.site, request.headers, &mut reply);
         let word = reason.decision_word();
-        let decision = Decision { word, reason: Some(reason), fault, trust: Trust::Unknown, identity: None, policy };
+        let decision = Decision { word, reason: Some(reason), fault, issuer, policy, ..Decision::undecided() };
         Outcome { verdict: Verdict::Respond(Box::new(reply)), decision }
     }
 }
 
 /// Why nobody is identified although something was shown.
 enum Doubt {
-    Fault(Fault),
+    Failed(Failed),
     /// Two credentials, two agents.
     Agents,
 }
 
-impl From<Fault> for Doubt {
-    fn from(fault: Fault) -> Self {
-        Self::Fault(fault)
+impl From<Failed> for Doubt {
+    fn from(failed: Failed) -> Self {
+        Self::Failed(failed)
     }
 }
 
 /// A credential that does not count is refused wherever it is shown; but where the issuer cannot be asked, one under an
 /// unknown key is nobody's fault: strangers are told to wait where it matters and let through where it does not.
-fn judge_fault(fault: Fault, policy: Policy, contact: Contact) -> Result<Admitted, Refused> {
-    let is_nobodys = fault == Fault::AccessToken(passport::Refusal::UnknownKey) && contact == Contact::Lost;
-    let reason = match (is_nobodys, policy) {
+fn judge_fault(failed: Failed, policy: &Policy, moment: &Moment<'_>) -> Result<Admitted, Refused> {
+    let Failed { fault, issuer } = failed;
+    let is_lost = issuer.is_some_and(|issuer| moment.issuer(issuer).contact() == Contact::Lost);
+    let is_nobodys = fault == Fault::AccessToken(passport::Refusal::UnknownKey) && is_lost;
+    let reason = match (is_nobodys, policy.require) {
         (false, _) => Reason::InvalidToken,
-        (true, Policy::Passport) => Reason::IssuerUnavailable,
-        (true, Policy::Open | Policy::Gateway) => return Ok(Admitted { identity: None, fault: Some(fault) }),
+        (true, Require::Cleared | Require::Passport) => Reason::IssuerUnavailable,
+        (true, Require::None) => return Ok(Admitted { fault: Some(fault), issuer, ..Admitted::default() }),
     };
-    Err(Refused { fault: Some(fault), ..Refused::because(reason) })
+    Err(Refused { fault: Some(fault), issuer, ..Refused::because(reason) })
 }
 
 fn what_was_missing(request: &Request<'_>) -> &'static str {
@@ -197,28 +257,29 @@ fn forget_bad_cookie(site: &Site, shown: &Shown<'_>, outcome: &mut Outcome) {
     }
 }
 
-fn went_on(policy: Policy, admitted: Admitted) -> Outcome {
-    let Admitted { identity, fault } = admitted;
+fn went_on(policy: Asks, admitted: Admitted) -> Outcome {
+    let Admitted { identity, fault, issuer, .. } = admitted;
     let trust = identity.as_ref().map_or(Trust::Unknown, |identity| identity.trust());
-    let decision = Decision { word: DecisionWord::Allow, reason: None, fault, trust, identity, policy: Some(policy) };
+    let decision =
+        Decision { word: DecisionWord::Allow, reason: None, fault, issuer, trust, identity, policy: Some(policy) };
     Outcome { verdict: Verdict::Continue, decision }
 }
 
-fn would_be_refused(policy: Policy, refused: &Refused) -> Outcome {
+fn would_be_refused(policy: Asks, refused: &Refused) -> Outcome {
     let decision = Decision {
         word: DecisionWord::WouldDeny,
         reason: Some(refused.reason),
         fault: refused.fault,
-        trust: Trust::Unknown,
-        identity: None,
+        issuer: refused.issuer,
         policy: Some(policy),
+        ..Decision::undecided()
     };
     Outcome { verdict: Verdict::Continue, decision }
 }
 
 impl Refused {
     const fn because(reason: Reason) -> Self {
-        Self { reason, detail: reason.meaning(), fault: None }
+        Self { reason, detail: reason.meaning(), fault: None, issuer: None, headers: Vec::new() }
     }
 }
 

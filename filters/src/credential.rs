@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use config::Site;
+use config::{IssuerKind, Site, TrustedIssuer};
 use http::header::{AUTHORIZATION, COOKIE};
 use http::{HeaderMap, HeaderName, HeaderValue};
-use passport::{Refusal, TOKEN_BYTES_MAX};
+use passport::{Refusal, TOKEN_BYTES_MAX, Unverified};
 use serde::Deserialize;
 
 use crate::Fault;
@@ -21,12 +21,19 @@ pub(crate) const LIME_AUTHORIZATION: HeaderName = HeaderName::from_static("lime-
 /// A credential of ours, not yet judged.
 #[derive(Debug)]
 pub(crate) enum Credential<'a> {
-    /// A token of the site's issuer, or what was sent where only such a token can be.
-    AccessToken(Text<'a>),
+    /// A token of one of the site's issuers.
+    AccessToken(Text<'a>, Claimed),
     /// A session of ours.
     Session(Text<'a>),
     /// Ours by its place or scheme, and nothing that could count.
     Unusable(Fault),
+}
+
+/// What an access token says of itself, unverified: it chooses whom to ask.
+#[derive(Debug)]
+pub(crate) struct Claimed {
+    /// Which of the site's issuers.
+    pub(crate) issuer: usize,
 }
 
 /// The text of a credential, and what was found out about it before.
@@ -137,24 +144,37 @@ impl Reader<'_> {
     }
 
     fn access_token<'h>(&self, value: &'h [u8]) -> Option<Credential<'h>> {
-        let issuer = self.site.issuer.as_ref()?;
-        let text = std::str::from_utf8(value).ok()?;
-        if !looks_like_a_jwt(text) {
-            return None;
-        }
+        let text = std::str::from_utf8(value).ok().filter(|text| looks_like_a_jwt(text))?;
         if text.len() > TOKEN_BYTES_MAX {
-            let is_ours = issuer_of_oversized(text).is_some_and(|iss| iss == issuer.as_str());
+            let iss = issuer_of_oversized(text)?;
+            let is_ours = self.site.issuers.iter().any(|issuer| *issuer.url.as_str() == *iss);
             return is_ours.then_some(Credential::Unusable(Fault::AccessToken(Refusal::TooLong)));
         }
         let text = self.look_up(text);
-        let is_ours = || passport::unverified(text.text).is_some_and(|token| token.iss == issuer.as_str());
-        (text.known.is_some() || is_ours()).then_some(Credential::AccessToken(text))
+        if let Some(issuer) = text.known.as_deref().and_then(Entry::issuer) {
+            return Some(Credential::AccessToken(text, Claimed { issuer }));
+        }
+        let token = passport::unverified(text.text)?;
+        let issuer = self.site.issuers.iter().position(|issuer| is_of(issuer, self.site, &token))?;
+        Some(Credential::AccessToken(text, Claimed { issuer }))
     }
 
     fn look_up<'h>(&self, text: &'h str) -> Text<'h> {
         let digest = CredentialDigest::of(text);
         Text { text, digest, known: self.cache.find(&digest, self.judged_for) }
     }
+}
+
+/// Whether a token is for us to judge. An issuer of others signs tokens for many; those for somebody else are the site's.
+fn is_of(issuer: &TrustedIssuer, site: &Site, token: &Unverified) -> bool {
+    let is_for_us = match &issuer.kind {
+        IssuerKind::Lime => true,
+        IssuerKind::OAuth { audience } => {
+            let audience = audience.as_deref().unwrap_or(site.url.as_str());
+            token.audiences.iter().any(|one| one == audience)
+        }
+    };
+    is_for_us && token.iss == issuer.url.as_str()
 }
 
 fn cookies_left(line: &HeaderValue, name: &str) -> Option<HeaderValue> {

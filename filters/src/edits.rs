@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use config::{OwnerHeaders, SharedCache, Site};
+use config::{OwnerHeaders, Require, SharedCache, Site};
 use http::header::{AUTHORIZATION, CACHE_CONTROL, COOKIE, SET_COOKIE};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::cookie::{self, cookie_name};
 use crate::credential::Shown;
-use crate::{Identity, Policy, Trust};
+use crate::{Identity, Trust};
 
 /// `Lime-Agent-Trust`: how sure the gateway is of who asks. Always set.
 const AGENT_TRUST: HeaderName = HeaderName::from_static("lime-agent-trust");
@@ -39,6 +39,7 @@ pub struct Edits {
     cookies_left: Option<Vec<HeaderValue>>,
     reserved_cookie: Option<&'static str>,
     caching: Caching,
+    limits: Option<[(HeaderName, HeaderValue); 2]>,
 }
 
 /// Who may keep a response.
@@ -64,16 +65,21 @@ impl Edits {
     }
 
     /// Tells the origin who asks.
-    pub(crate) fn introduce(&mut self, site: &Site, identity: &Arc<Identity>, policy: Policy) {
+    pub(crate) fn introduce(&mut self, site: &Site, identity: &Arc<Identity>, require: Require) {
         self.owner_id = match site.owner_headers {
             OwnerHeaders::Yes => identity.headers.owner.clone(),
             OwnerHeaders::No => None,
         };
-        self.caching = match (policy, site.shared_cache) {
-            (Policy::Passport, SharedCache::No) => Caching::Private,
-            (Policy::Passport, SharedCache::Yes) | (Policy::Open | Policy::Gateway, _) => Caching::AsTheOriginSays,
+        self.caching = match (require, site.shared_cache) {
+            (Require::Cleared | Require::Passport, SharedCache::No) => Caching::Private,
+            (Require::Cleared | Require::Passport, SharedCache::Yes) | (Require::None, _) => Caching::AsTheOriginSays,
         };
         self.identity = Some(Arc::clone(identity));
+    }
+
+    /// Tells the client what is left to it.
+    pub(crate) fn tell_limits(&mut self, limits: Option<[(HeaderName, HeaderValue); 2]>) {
+        self.limits = limits;
     }
 
     /// What to change about the request, given its headers as they are.
@@ -108,7 +114,9 @@ impl Edits {
             Caching::Private => Some(HeaderEdit::Set(CACHE_CONTROL, kept_private(headers))),
             Caching::AsTheOriginSays => None,
         };
-        cookies.chain(caching)
+        // What the origin says of limits of its own stays.
+        let limits = self.limits.iter().flatten().cloned().map(|(name, value)| HeaderEdit::Append(name, value));
+        cookies.chain(caching).chain(limits)
     }
 }
 

@@ -3,21 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use config::{Site, WebOrigin};
-use passport::{AccessToken, Expected, KeySet, Refusal, Verified};
+use config::{IssuerKind, Site, TrustedIssuer};
+use passport::{AccessToken, Expected, KeyId, KeySet, OAuthExpected, OwnerLevel, Refusal};
 
-use crate::credential::{Credential, Text};
-use crate::identity::{Identity, ShownAs, Validity};
+use crate::credential::{Claimed, Credential, Text};
+use crate::identity::{Identity, Scopes, ShownAs, Subject, Validity, Vouched};
 use crate::session::{SessionKeys, tag_of};
 use crate::verified_cache::{Entry, JudgedFor, VerifiedCache, VouchedBy};
-use crate::{Fault, Moment, Revocations};
-
-/// How far the issuer's clock and ours may differ. As long as the SDKs', so that a token they take for fresh is never
-/// refused here.
-pub(crate) const LEEWAY: Duration = Duration::from_secs(120);
-
-/// Loopback names are one site, and an agent asks for a token of the name that it fetches.
-const LOOPBACK_NAMES: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
+use crate::{Fault, IssuerView, Moment, Revocations};
 
 /// Judges the credentials of one request.
 #[derive(Debug)]
@@ -29,87 +22,124 @@ pub(crate) struct Judge<'a> {
     pub(crate) moment: &'a Moment<'a>,
 }
 
+/// The issuer of a token, and what is known of it.
+#[derive(Clone, Copy, Debug)]
+struct Asked<'a> {
+    issuer: &'a TrustedIssuer,
+    index: usize,
+    view: Option<&'a IssuerView>,
+}
+
+/// Why nobody is identified.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Failed {
+    pub(crate) fault: Fault,
+    /// Which issuer might have known better.
+    pub(crate) issuer: Option<usize>,
+}
+
 impl Judge<'_> {
     /// Whom a credential identifies, at this moment.
-    pub(crate) fn identify(&self, credential: &Credential<'_>) -> Result<Arc<Identity>, Fault> {
-        let Some(issuer) = &self.site.issuer else { return Err(Fault::NoIssuer) };
-        let identity = match credential {
-            Credential::AccessToken(text) => self.access_token(text, issuer)?,
-            Credential::Session(text) => self.session(text)?,
-            Credential::Unusable(fault) => return Err(*fault),
+    pub(crate) fn identify(&self, credential: &Credential<'_>) -> Result<Arc<Identity>, Failed> {
+        let (issuer, identity) = match credential {
+            Credential::AccessToken(text, claimed) => (claimed.issuer, self.access_token(text, claimed)),
+            Credential::Session(text) => {
+                let lime = self.site.issuers.iter().position(|issuer| issuer.is_lime());
+                let lime = lime.ok_or(Failed { fault: Fault::NoIssuer, issuer: None })?;
+                (lime, self.session(text, lime))
+            }
+            Credential::Unusable(fault) => return Err(Failed { fault: *fault, issuer: None }),
         };
-        let is_allowed = |revocations: &Revocations| revocations.allows(&identity, self.moment.site_id);
-        if self.moment.issuer.is_none_or(|issuer| is_allowed(&issuer.revocations)) {
+        let failed = |fault| Failed { fault, issuer: Some(issuer) };
+        let identity = identity.map_err(failed)?;
+        let known = self.moment.issuer(issuer);
+        let is_allowed = |revocations: &Revocations| revocations.allows(&identity, known.site_id);
+        if known.view.is_none_or(|view| is_allowed(&view.revocations)) {
             Ok(identity)
         } else {
-            Err(Fault::Revoked)
+            Err(failed(Fault::Revoked))
         }
     }
 
-    fn access_token(&self, token: &Text<'_>, issuer: &WebOrigin) -> Result<Arc<Identity>, Fault> {
+    fn access_token(&self, token: &Text<'_>, claimed: &Claimed) -> Result<Arc<Identity>, Fault> {
+        let Some(issuer) = self.site.issuers.get(claimed.issuer) else { return Err(Fault::NoIssuer) };
         if let Some(entry) = token.known.as_deref().filter(|entry| self.stands(entry)) {
-            return if entry.identity.expires_at.plus(LEEWAY) > self.moment.now {
+            return if entry.identity.expires_at.plus(issuer.leeway) > self.moment.now {
                 Ok(Arc::clone(&entry.identity))
             } else {
                 Err(Fault::AccessToken(Refusal::Expired))
             };
         }
-        let verified = self.verify(token.text, issuer).map_err(|refusal| self.fault(token.text, refusal))?;
+        let view = self.moment.issuer(claimed.issuer).view;
+        let asked = Asked { issuer, index: claimed.issuer, view };
+        let identity = match &issuer.kind {
+            IssuerKind::Lime => self.lime_token(token.text, &asked),
+            IssuerKind::OAuth { audience } => self.oauth_token(token.text, audience.as_deref(), &asked),
+        };
+        let identity = Arc::new(identity.map_err(|refusal| fault(token.text, refusal, view))?);
+        if let Some(view) = view {
+            let vouched_by = VouchedBy::KeySet { issuer: claimed.issuer, generation: view.generation };
+            let counts_for = identity.expires_at.plus(issuer.leeway).since(self.moment.now);
+            self.keep(token, vouched_by, &identity, counts_for);
+        }
+        Ok(identity)
+    }
+
+    fn lime_token(&self, token: &str, asked: &Asked<'_>) -> Result<Identity, Refusal> {
+        let Asked { issuer, index, view } = *asked;
+        // A token names the host that its agent asked for; each of the site's is as good as any.
+        let domain = passport::unverified(token).and_then(|token| token.domain);
+        let recipient = domain.as_deref().filter(|domain| self.site.serves(domain)).unwrap_or(self.site.url.host());
+        let expected = Expected { issuer: issuer.url.as_str(), recipient, leeway: issuer.leeway };
+        let no_keys = KeySet::default();
+        let keys = view.map_or(&no_keys, |view| &view.keys);
+        let verified = passport::verify::<AccessToken>(token, keys, &expected, self.moment.now)?;
         let kid = verified.kid().clone();
         let passport = verified.into_inner();
         let validity = Validity { issued_at: passport.iat, expires_at: passport.exp };
-        let (owner, level) = (passport.owner, passport.owner_level);
-        let identity = Identity::new(passport.sub, owner, level, validity, kid, ShownAs::AccessToken);
-        let identity = Arc::new(identity.ok_or(Fault::AccessToken(Refusal::Claims))?);
-        if let Some(issuer) = self.moment.issuer {
-            let vouched_by = VouchedBy::KeySet { generation: issuer.generation };
-            self.keep(token, vouched_by, &identity, validity.expires_at.plus(LEEWAY).since(self.moment.now));
-        }
-        Ok(identity)
+        let subject = Subject {
+            agent: passport.sub,
+            owner: passport.owner,
+            owner_level: passport.owner_level,
+            scopes: Scopes::new(passport.scope),
+        };
+        let vouched = Vouched { issuer: index, kid, shown_as: ShownAs::AccessToken };
+        Identity::new(subject, validity, vouched).ok_or(Refusal::Claims)
+    }
+
+    fn oauth_token(&self, token: &str, audience: Option<&str>, asked: &Asked<'_>) -> Result<Identity, Refusal> {
+        let Asked { issuer, index, view } = *asked;
+        let expected = OAuthExpected {
+            issuer: issuer.url.as_str(),
+            audience: audience.unwrap_or(self.site.url.as_str()),
+            typ: &issuer.typ,
+            leeway: issuer.leeway,
+        };
+        let no_keys = KeySet::default();
+        let keys = view.map_or(&no_keys, |view| &view.keys);
+        let verified = passport::verify_oauth(token, keys, &expected, self.moment.now)?;
+        let kid = verified.kid().clone();
+        let agent = verified.agent().map_err(|_| Refusal::Claims)?;
+        let claims = verified.into_inner();
+        let validity = Validity { issued_at: claims.iat, expires_at: claims.exp };
+        let (owner_level, scopes) = (OwnerLevel::default(), Scopes::new(claims.scope));
+        let subject = Subject { agent, owner: None, owner_level, scopes };
+        let vouched = Vouched { issuer: index, kid, shown_as: ShownAs::AccessToken };
+        Identity::new(subject, validity, vouched).ok_or(Refusal::Claims)
     }
 
     /// Whether what vouched for a verdict is there still.
     fn stands(&self, entry: &Entry) -> bool {
         match entry.vouched_by {
-            VouchedBy::KeySet { generation } => self.moment.issuer.is_some_and(|issuer| {
-                let has_key = entry.identity.kid.as_ref().is_some_and(|kid| issuer.keys.contains(kid));
-                issuer.generation == generation && has_key
+            VouchedBy::KeySet { issuer, generation } => self.moment.issuer(issuer).view.is_some_and(|view| {
+                let has_key = entry.identity.kid.as_ref().is_some_and(|kid| view.keys.contains(kid));
+                view.generation == generation && has_key
             }),
             VouchedBy::Seal(tag) => self.sessions.has(tag),
         }
     }
 
-    fn verify(&self, token: &str, issuer: &WebOrigin) -> Result<Verified<AccessToken>, Refusal> {
-        let no_keys = KeySet::default();
-        let keys = self.moment.issuer.map_or(&no_keys, |issuer| &issuer.keys);
-        let made_out_to = |recipient| {
-            let expected = Expected { issuer: issuer.as_str(), recipient, leeway: LEEWAY };
-            passport::verify::<AccessToken>(token, keys, &expected, self.moment.now)
-        };
-        let mut verdict = made_out_to(self.site.url.host());
-        for name in LOOPBACK_NAMES.into_iter().filter(|_| self.site.url.is_loopback()) {
-            if matches!(verdict, Err(Refusal::Recipient)) {
-                verdict = made_out_to(name);
-            }
-        }
-        verdict
-    }
-
-    /// A fresher key set is no help against a token of a revoked key.
-    fn fault(&self, token: &str, refusal: Refusal) -> Fault {
-        let kid = || passport::unverified(token).and_then(|token| token.kid);
-        if refusal == Refusal::UnknownKey && kid().is_some_and(|kid| self.has_revoked_key(kid.as_str())) {
-            Fault::Revoked
-        } else {
-            Fault::AccessToken(refusal)
-        }
-    }
-
-    fn has_revoked_key(&self, kid: &str) -> bool {
-        self.moment.issuer.is_some_and(|issuer| issuer.revocations.has_revoked_key(kid))
-    }
-
-    fn session(&self, session: &Text<'_>) -> Result<Arc<Identity>, Fault> {
+    fn session(&self, session: &Text<'_>, issuer: usize) -> Result<Arc<Identity>, Fault> {
         if let Some(entry) = session.known.as_deref().filter(|entry| self.stands(entry)) {
             return if entry.identity.expires_at > self.moment.now {
                 Ok(Arc::clone(&entry.identity))
@@ -119,8 +149,11 @@ impl Judge<'_> {
         }
         let opened = self.sessions.open(self.site, session.text, self.moment.now)?;
         let validity = Validity { issued_at: opened.login_at, expires_at: opened.ends_at(self.site) };
-        let (owner, level) = (Some(opened.owner), opened.owner_level);
-        let identity = Identity::new(opened.agent, owner, level, validity, opened.kid, ShownAs::Session);
+        let owner_level = opened.owner_level;
+        let subject =
+            Subject { agent: opened.agent, owner: Some(opened.owner), owner_level, scopes: Scopes::default() };
+        let identity =
+            Identity::new(subject, validity, Vouched { issuer, kid: opened.kid, shown_as: ShownAs::Session });
         let identity = Arc::new(identity.ok_or(Fault::Seal)?);
         if let Some(tag) = tag_of(session.text) {
             self.keep(session, VouchedBy::Seal(tag), &identity, validity.expires_at.since(self.moment.now));
@@ -129,7 +162,18 @@ impl Judge<'_> {
     }
 
     fn keep(&self, text: &Text<'_>, vouched_by: VouchedBy, identity: &Arc<Identity>, counts_for: Duration) {
-        let (judged_for, identity) = (self.judged_for.clone(), Arc::clone(identity));
+        let (judged_for, identity) = (*self.judged_for, Arc::clone(identity));
         self.cache.keep(text.digest, Entry { judged_for, vouched_by, identity, counts_for });
+    }
+}
+
+/// A fresher key set is no help against a token of a revoked key.
+fn fault(token: &str, refusal: Refusal, view: Option<&IssuerView>) -> Fault {
+    let kid = || passport::unverified(token).and_then(|token| token.kid);
+    let is_revoked = |kid: KeyId| view.is_some_and(|view| view.revocations.has_revoked_key(kid.as_str()));
+    if refusal == Refusal::UnknownKey && kid().is_some_and(is_revoked) {
+        Fault::Revoked
+    } else {
+        Fault::AccessToken(refusal)
     }
 }

@@ -32,7 +32,7 @@ impl Trust {
 /// What an agent showed to be identified.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ShownAs {
-    /// An access token of the issuer.
+    /// An access token of an issuer.
     AccessToken,
     /// A session that this fleet sealed after a login.
     Session,
@@ -66,6 +66,10 @@ pub struct Identity {
     pub kid: Option<KeyId>,
     /// What was shown.
     pub shown_as: ShownAs,
+    /// What the credential may be used for (RFC 6749 §3.3).
+    pub scopes: Scopes,
+    /// Which of the site's issuers stands behind it, in their order.
+    pub issuer: usize,
     pub(crate) headers: IdentityHeaders,
 }
 
@@ -77,6 +81,39 @@ pub(crate) struct IdentityHeaders {
     pub(crate) owner_level: HeaderValue,
 }
 
+/// Scopes as a token says them: parted by spaces.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Scopes(Box<str>);
+
+impl Scopes {
+    pub(crate) fn new(text: Option<String>) -> Self {
+        Self(text.unwrap_or_default().into())
+    }
+
+    /// Whether a scope is among them.
+    #[must_use]
+    pub fn contains(&self, scope: &str) -> bool {
+        self.0.split(' ').any(|one| one == scope)
+    }
+}
+
+/// Whom a credential is about.
+#[derive(Debug)]
+pub(crate) struct Subject {
+    pub(crate) agent: AgentId,
+    pub(crate) owner: Option<OwnerId>,
+    pub(crate) owner_level: OwnerLevel,
+    pub(crate) scopes: Scopes,
+}
+
+/// Who stands behind it.
+#[derive(Debug)]
+pub(crate) struct Vouched {
+    pub(crate) issuer: usize,
+    pub(crate) kid: KeyId,
+    pub(crate) shown_as: ShownAs,
+}
+
 /// From when to when a credential counts.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Validity {
@@ -86,21 +123,27 @@ pub(crate) struct Validity {
 
 impl Identity {
     /// `None` when an id could not stand in a header. Ids are made so that each can.
-    pub(crate) fn new(
-        agent: AgentId,
-        owner: Option<OwnerId>,
-        owner_level: OwnerLevel,
-        validity: Validity,
-        kid: KeyId,
-        shown_as: ShownAs,
-    ) -> Option<Self> {
+    pub(crate) fn new(subject: Subject, validity: Validity, vouched: Vouched) -> Option<Self> {
+        let Subject { agent, owner, owner_level, scopes } = subject;
+        let Vouched { issuer, kid, shown_as } = vouched;
         let headers = IdentityHeaders {
             agent: HeaderValue::from_str(agent.as_str()).ok()?,
             owner: owner.as_ref().map(|owner| HeaderValue::from_str(owner.as_str())).transpose().ok()?,
             owner_level: HeaderValue::from(u16::from(owner_level.get())),
         };
         let Validity { issued_at, expires_at } = validity;
-        Some(Self { agent, owner, owner_level, issued_at, expires_at, kid: Some(kid), shown_as, headers })
+        Some(Self {
+            agent,
+            owner,
+            owner_level,
+            issued_at,
+            expires_at,
+            kid: Some(kid),
+            shown_as,
+            scopes,
+            issuer,
+            headers,
+        })
     }
 
     /// The rung this identity stands on.

@@ -7,17 +7,21 @@
 //! Reading order: `head` judges the bytes of a request before anything is parsed. [`Chain::run`] is the whole way of a
 //! request in one function. Then `path` (what is asked for),
 //! `credential` (which credentials are ours), `identify` (whether one counts; the only maker of an [`Identity`]),
-//! `session`, `revocation` and `verified_cache` (what that rests on), `edits` (what the origin is told), and `reason`,
+//! `session`, `revocation` and `verified_cache` (what that rests on), `demands` and `limits` (what the policy asks), `edits` (what the origin is told), and `reason`,
 //! `refusal` and `page` (what the client is told).
 
 mod chain;
 mod cookie;
+mod cors;
 mod credential;
+mod demands;
 mod edits;
 mod fault;
 mod head;
 mod identify;
 mod identity;
+mod limiter;
+mod limits;
 mod page;
 mod path;
 mod reason;
@@ -36,9 +40,10 @@ pub use cookie::{cookie_name, set_cookie};
 pub use edits::{Edits, HeaderEdit};
 pub use fault::Fault;
 pub use head::{HEAD_BYTES_MAX, RequestLine, judge_head};
-pub use identity::{Identity, ShownAs, Trust};
+pub use identity::{Identity, Scopes, ShownAs, Trust};
+pub use limiter::Limiter;
 pub use page::help;
-pub use path::{Policy, check_bytes as check_path_bytes, is_own as is_own_path, judge as judge_path};
+pub use path::{Asks, check_bytes as check_path_bytes, is_own as is_own_path, judge as judge_path};
 pub use reason::Reason;
 pub use refusal::refuse;
 pub use request::{Accepts, Request};
@@ -46,4 +51,4 @@ pub use revocation::{RevocationRow, Revocations, SubjectKind};
 pub use session::{LoginSecret, SESSION_PREFIX, SESSION_TTL_MAX, Session, SessionKeys};
 pub use verdict::{Decision, DecisionWord, Outcome, Reply, Verdict};
 pub use verified_cache::VerifiedCache;
-pub use view::{Contact, IssuerView, Moment};
+pub use view::{Contact, IssuerMoment, IssuerView, Moment};

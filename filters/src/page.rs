@@ -69,6 +69,14 @@ const fn for_people(reason: Reason) -> (&'static str, &'static str) {
             "This browser, or the agent in it, sent a credential that does not count here any longer.",
             "Load the page again. If an agent works here for you, let it log in anew.",
         ),
+        Reason::InsufficientScope | Reason::OwnerLevelTooLow | Reason::AgentDenied => (
+            "The agent in this browser is known here, and it may not use this part of the site.",
+            "If it should, the operator of the site can let it in.",
+        ),
+        Reason::RateLimited => (
+            "More was asked of this site than it gives at a time.",
+            "Nothing is wrong on your side. Try again in a minute.",
+        ),
         Reason::IssuerUnavailable => (
             "This part of the site is reserved for AI agents, and they cannot be checked just now.",
             "Nothing is wrong on your side. Try again in a few seconds.",
@@ -152,7 +160,7 @@ pub fn help(site: Option<&Site>, accepts: Accepts) -> Reply {
     let help = Help {
         host: site.map(|site| site.url.host()),
         url: site.map(|site| site.url.as_str()),
-        issuer: site.and_then(|site| site.issuer.as_ref()).map(config::WebOrigin::as_str),
+        issuer: site.and_then(|site| site.issuers.first()).map(|issuer| issuer.url.as_str()),
         ways_in: site.map(ways_in).unwrap_or_default(),
         contact: site.and_then(|site| site.contact.as_deref()).map(Contact::of),
         reasons: Reason::ALL,

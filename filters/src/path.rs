@@ -4,8 +4,10 @@
 //! would break real sites; so a path is refused only when its readings would be treated differently here.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
-use config::Site;
+use config::{Policy, Site};
+use http::Method;
 
 use crate::Reason;
 
@@ -17,43 +19,40 @@ const OWN: &[u8] = b"/.lime";
 const READING_BYTES_MAX: usize = 64 * 1024;
 
 /// What a path asks of whoever wants it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Policy {
-    /// Nothing.
-    Open,
-    /// A passport.
-    Passport,
+#[derive(Clone, Debug)]
+pub enum Asks {
+    /// What a policy of the site says.
+    For(Arc<Policy>),
     /// It is the gateway's own, below `/.lime`.
     Gateway,
 }
 
-impl Policy {
-    /// The word in logs.
+impl Asks {
+    /// The name of the policy in logs and metrics: one of the configuration.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
+    pub fn as_str(&self) -> &str {
         match self {
-            Self::Open => "open",
-            Self::Passport => "passport",
+            Self::For(policy) => &policy.name,
             Self::Gateway => "gateway",
         }
     }
 }
 
-/// The policy for a path at a site, the same for all its readings.
+/// What a path at a site asks of a method, the same for all its readings.
 ///
 /// # Errors
 /// [`Reason::PathInvalid`] for what no path may carry, [`Reason::PathAmbiguous`] where readings differ in policy.
-pub fn judge(site: &Site, path: &[u8]) -> Result<Policy, Reason> {
+pub fn judge(site: &Site, method: &Method, path: &[u8]) -> Result<Asks, Reason> {
     check_bytes(path)?;
-    let policy = policy_of(site, path);
-    if is_plain(path) {
-        return Ok(policy);
+    let policy = policy_of(site, method, path);
+    if !is_plain(path) {
+        for_each_reading(path, |reading| match (policy, policy_of(site, method, reading)) {
+            (None, None) => Ok(()),
+            (Some(one), Some(other)) if Arc::ptr_eq(one, other) => Ok(()),
+            (_, _) => Err(Reason::PathAmbiguous),
+        })?;
     }
-    for_each_reading(
-        path,
-        |reading| if policy_of(site, reading) == policy { Ok(()) } else { Err(Reason::PathAmbiguous) },
-    )?;
-    Ok(policy)
+    Ok(policy.map_or(Asks::Gateway, |policy| Asks::For(Arc::clone(policy))))
 }
 
 /// Bounds that hold whatever the policy: see [`judge`].
@@ -71,14 +70,9 @@ pub fn is_own(path: &[u8]) -> bool {
     path.strip_prefix(OWN).is_some_and(|rest| matches!(rest, [] | [b'/', ..]))
 }
 
-fn policy_of(site: &Site, path: &[u8]) -> Policy {
-    if is_own(path) {
-        Policy::Gateway
-    } else if site.protect.iter().any(|pattern| pattern.matches(path)) {
-        Policy::Passport
-    } else {
-        Policy::Open
-    }
+/// `None` for what is the gateway's own.
+fn policy_of<'s>(site: &'s Site, method: &Method, path: &[u8]) -> Option<&'s Arc<Policy>> {
+    if is_own(path) { None } else { Some(site.route(path, method).policy) }
 }
 
 /// Whether a path can be read in one way only. Nearly all are, and cost one look.

@@ -63,6 +63,22 @@ reasons! {
         "A Lime credential was sent, and it does not count here or no longer.",
         "Get a new one as `ways_in` says, for exactly the host you are asking, and send that. Tokens live for minutes: keep \
          none longer than its `expires_in`. If a new one is refused too, ask the owner of the agent whether it is suspended.";
+    /// A credential without the scopes that are asked for.
+    InsufficientScope = "insufficient_scope", FORBIDDEN, "The credential may not be used for this",
+        "The credential counts, and it lacks a scope that this path asks for.",
+        "Ask the issuer for one with the scopes in `WWW-Authenticate`.";
+    /// An owner of whom too little is known.
+    OwnerLevelTooLow = "owner_level_too_low", FORBIDDEN, "Too little is known of the agent's owner",
+        "The agent is known; the verification of its owner is not high enough for this path.",
+        "The owner raises it at the issuer. A new credential says so then.";
+    /// An agent, or an owner, that is not let in here.
+    AgentDenied = "agent_denied", FORBIDDEN, "This agent is not let in here",
+        "The agent is known, and the site does not let it use this path.",
+        "Ask the operator of the site, with the `request_id`.";
+    /// More requests than a limit lets through.
+    RateLimited = "rate_limited", TOO_MANY_REQUESTS, "Too many requests",
+        "More requests came than the limit in `RateLimit-Policy` lets through.",
+        "Try again after the seconds in `Retry-After`, and keep to what `RateLimit` says is left.";
     /// Two credentials of ours, or ours beside another in one place.
     CredentialAmbiguous = "credential_ambiguous", BAD_REQUEST, "More than one credential was sent",
         "The request carries more than one Lime credential, or credentials of different agents, and which of them was meant \
@@ -166,8 +182,13 @@ impl Reason {
             Self::Overloaded => Some(Duration::from_secs(1)),
             // Logins open and end by the minute.
             Self::LoginLimited => Some(Duration::from_secs(30)),
-            Self::PassportRequired
+            // The limit knows better, and says so itself.
+            Self::RateLimited
+            | Self::PassportRequired
             | Self::InvalidToken
+            | Self::InsufficientScope
+            | Self::OwnerLevelTooLow
+            | Self::AgentDenied
             | Self::CredentialAmbiguous
             | Self::PathAmbiguous
             | Self::PathInvalid

@@ -1,7 +1,9 @@
 //! How a request is turned away: a problem document for programs (RFC 9457), a page for people.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
-use config::{Login, Site};
+use config::{IssuerKind, Login, Site, TrustedIssuer};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, VARY, WWW_AUTHENTICATE};
 use http::{HeaderName, HeaderValue};
 use serde::Serialize;
@@ -79,6 +81,13 @@ pub(crate) enum WayIn<'a> {
         /// What to ask for.
         body: TokenRequest<'a>,
     },
+    /// Ask an authorization server for an access token (RFC 8707).
+    OAuth {
+        /// Its `iss`: where its metadata is found (RFC 8414).
+        issuer: String,
+        /// What the token has to be for.
+        resource: String,
+    },
     /// Log in at the gateway.
     Login {
         /// Where.
@@ -96,15 +105,22 @@ pub(crate) struct TokenRequest<'a> {
 
 /// The ways that are open at a site.
 pub(crate) fn ways_in(site: &Site) -> Vec<WayIn<'_>> {
-    let token = site.issuer.as_ref().map(|issuer| WayIn::Token {
-        at: format!("{issuer}{TOKEN_ENDPOINT}"),
-        body: TokenRequest { domain: site.url.host() },
-    });
+    let of_issuer = |issuer: &'_ Arc<TrustedIssuer>| match &issuer.kind {
+        IssuerKind::Lime => WayIn::Token {
+            at: format!("{}{TOKEN_ENDPOINT}", issuer.url),
+            body: TokenRequest { domain: site.url.host() },
+        },
+        IssuerKind::OAuth { audience } => WayIn::OAuth {
+            issuer: issuer.url.as_str().to_owned(),
+            resource: audience.as_deref().unwrap_or(site.url.as_str()).to_owned(),
+        },
+    };
+    let tokens: Vec<_> = site.issuers.iter().map(of_issuer).collect();
     let login = match site.login {
         Login::Edge => Some(WayIn::Login { at: format!("{}/.lime/login", site.url), method: "POST" }),
         Login::Off => None,
     };
-    token.into_iter().chain(login).collect()
+    tokens.into_iter().chain(login).collect()
 }
 
 /// Where a reason is explained.
@@ -122,7 +138,7 @@ impl<'a> Problem<'a> {
             reason: reason.as_str(),
             request_id,
             detail,
-            issuer: site_says(|site| site.issuer.as_ref().map(config::WebOrigin::as_str)),
+            issuer: site_says(|site| site.issuers.first().map(|issuer| issuer.url.as_str())),
             ways_in: site.filter(|_| reason.asks_for_credential()).map(ways_in),
         }
     }

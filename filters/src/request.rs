@@ -1,6 +1,6 @@
 use std::net::IpAddr;
 
-use http::header::ACCEPT;
+use http::header::{ACCEPT, ACCESS_CONTROL_REQUEST_METHOD, ORIGIN};
 use http::{HeaderMap, Method};
 
 /// A request as the chain sees it, borrowed from whoever read it off the wire.
@@ -12,10 +12,21 @@ pub struct Request<'a> {
     pub path: &'a [u8],
     /// The headers as they were received.
     pub headers: &'a HeaderMap,
-    /// Who asks: the peer, or whom a trusted proxy names.
-    pub client: IpAddr,
+    /// Who asks: the peer, or whom a trusted proxy names; `None` where so many may stand behind the address that it says
+    /// nothing.
+    pub client: Option<IpAddr>,
     /// The name of this request in logs and refusals.
     pub request_id: &'a str,
+}
+
+impl Request<'_> {
+    /// Whether a browser asks, for a page of another origin, what it may ask for (CORS preflight). Such a request carries
+    /// no credential and gets nothing; whether to allow what follows is the origin's to say.
+    pub(crate) fn is_preflight(&self) -> bool {
+        *self.method == Method::OPTIONS
+            && self.headers.contains_key(ORIGIN)
+            && self.headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD)
+    }
 }
 
 /// In which form a client would rather be answered.

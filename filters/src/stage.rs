@@ -4,13 +4,13 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use config::{Login, Mode, Place, Site};
+use config::{Login, Mode, Place, Site, TrustedIssuer};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use passport::{AccessToken, KeySet, OwnerLevel, Passport as _, SigningKey, SiteId, UnixTime, jwks_document};
 
 use crate::{
-    Chain, Contact, Edits, HeaderEdit, IssuerView, Moment, Outcome, Request, Revocations, Session, SessionKeys,
-    Verdict, VerifiedCache,
+    Chain, Contact, Edits, HeaderEdit, IssuerMoment, IssuerView, Limiter, Moment, Outcome, Request, Revocations,
+    Session, SessionKeys, Verdict, VerifiedCache,
 };
 
 pub(crate) const NOW: UnixTime = UnixTime::from_secs(1_800_000_000);
@@ -34,10 +34,15 @@ pub(crate) fn site() -> Site {
     let mut site =
         Site::new("https://shop.example.com".parse().unwrap(), "http://127.0.0.1:3000".parse().unwrap(), place);
     site.mode = Mode::Enforce;
-    site.protect = vec!["/agents/*".parse().unwrap()];
-    site.issuer = Some(ISSUER.parse().unwrap());
+    site.issuers = vec![lime(ISSUER)];
     site.login = Login::Edge;
-    site
+    site.protecting(["/agents/*".parse().unwrap()])
+}
+
+/// An issuer of ours.
+pub(crate) fn lime(url: &str) -> Arc<TrustedIssuer> {
+    let place = Place { file: Arc::from(std::path::Path::new("lime.toml")), line: 7 };
+    Arc::new(TrustedIssuer::lime(url.parse().unwrap(), place))
 }
 
 /// The site of a developer's own machine.
@@ -58,6 +63,7 @@ pub(crate) fn claims() -> AccessToken {
         domain: "shop.example.com".into(),
         owner: Some("owner-1".parse().unwrap()),
         owner_level: OwnerLevel::new(2),
+        scope: None,
     }
 }
 
@@ -115,6 +121,7 @@ pub(crate) struct Stage {
     pub(crate) site: Site,
     pub(crate) sessions: Arc<SessionKeys>,
     pub(crate) cache: Arc<VerifiedCache>,
+    pub(crate) limiter: Arc<Limiter>,
     pub(crate) view: Option<IssuerView>,
     pub(crate) site_id: Option<SiteId>,
     pub(crate) now: UnixTime,
@@ -137,6 +144,7 @@ impl Stage {
             site,
             sessions: Arc::new(SessionKeys::new(&[7; 32], None)),
             cache: Arc::new(VerifiedCache::default()),
+            limiter: Arc::default(),
             view: Some(view),
             site_id: Some("site-1".parse().unwrap()),
             now: NOW,
@@ -152,19 +160,25 @@ impl Stage {
     }
 
     pub(crate) fn play(&self, path: &str, lines: &[(&str, &str)]) -> Played {
+        self.play_as(&Method::GET, path, lines)
+    }
+
+    pub(crate) fn play_as(&self, method: &Method, path: &str, lines: &[(&str, &str)]) -> Played {
         let headers = headers(lines);
         let (site, sessions) = (Arc::new(self.site.clone()), Arc::clone(&self.sessions));
-        let chain = Chain::new(site, sessions, Arc::clone(&self.cache));
+        let chain = Chain::new(site, sessions, Arc::clone(&self.cache), Arc::clone(&self.limiter));
         let request = Request {
-            method: &Method::GET,
+            method,
             path: path.as_bytes(),
             headers: &headers,
-            client: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            client: Some(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1))),
             request_id: "01JD",
         };
-        let moment = Moment { now: self.now, issuer: self.view.as_ref(), site_id: self.site_id.as_ref() };
+        // Only the first issuer is known of.
+        let known = IssuerMoment { view: self.view.as_ref(), site_id: self.site_id.as_ref() };
+        let moment = Moment { now: self.now, elapsed: Duration::from_secs(self.now.as_secs()), issuers: &[known] };
         let mut edits = Edits::new();
-        let outcome = chain.run(&request, &moment, &mut edits);
+        let outcome = chain.run(&request, self.site.mode, &moment, &mut edits);
         let at_origin = applied(&headers, edits.request(&headers));
         Played { outcome, at_origin, edits }
     }

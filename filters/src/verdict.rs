@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, StatusCode};
 
-use crate::{Fault, Identity, Policy, Reason, Trust};
+use crate::{Asks, Fault, Identity, Reason, Trust};
 
 /// What came of a request.
 #[derive(Debug)]
@@ -45,19 +45,35 @@ pub struct Decision {
     pub reason: Option<Reason>,
     /// What was wrong with the credential that was shown, which only the log may know.
     pub fault: Option<Fault>,
+    /// Which of the site's issuers was asked about it, in their order.
+    pub issuer: Option<usize>,
     /// How sure we are of who asked.
     pub trust: Trust,
     /// Who asked, if a credential counted.
     pub identity: Option<Arc<Identity>>,
     /// What the path asks for; `None` when the path was refused.
-    pub policy: Option<Policy>,
+    pub policy: Option<Asks>,
 }
 
 impl Decision {
-    /// Whether a fresher key set might have decided otherwise: look for one in the background.
+    /// Of a request about which nothing is decided yet.
     #[must_use]
-    pub fn unknown_kid(&self) -> bool {
-        self.fault == Some(Fault::AccessToken(passport::Refusal::UnknownKey))
+    pub const fn undecided() -> Self {
+        Self {
+            word: DecisionWord::Error,
+            reason: None,
+            fault: None,
+            issuer: None,
+            trust: Trust::Unknown,
+            identity: None,
+            policy: None,
+        }
+    }
+
+    /// The issuer whose fresher key set might have decided otherwise: look for one in the background.
+    #[must_use]
+    pub fn wants_keys_of(&self) -> Option<usize> {
+        self.issuer.filter(|_| self.fault == Some(Fault::AccessToken(passport::Refusal::UnknownKey)))
     }
 }
 

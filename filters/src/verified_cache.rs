@@ -1,6 +1,7 @@
 //! Credentials that were verified a moment ago, so that a repeated one costs a hash instead of a signature check.
 
 use std::fmt;
+use std::hash::{BuildHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -17,7 +18,7 @@ use crate::session::KeyTag;
 /// Kept under the SHA-256 of the credential, so that the cache holds nothing that could be replayed. An entry is only a
 /// claim that the bytes were verified: whether they still count is asked on every use.
 pub struct VerifiedCache {
-    entries: Cache<CredentialDigest, Arc<Entry>>,
+    entries: Cache<CredentialDigest, Arc<Entry>, AsItIs>,
 }
 
 impl VerifiedCache {
@@ -27,7 +28,8 @@ impl VerifiedCache {
     /// A cache of at most so many entries; the least used go first, each ends with its credential.
     #[must_use]
     pub fn new(entries_max: u64) -> Self {
-        let entries = Cache::builder().max_capacity(entries_max).expire_after(UntilTheCredentialEnds).build();
+        let entries = Cache::builder().max_capacity(entries_max).expire_after(UntilTheCredentialEnds);
+        let entries = entries.build_with_hasher(AsItIs);
         Self { entries }
     }
 
@@ -65,8 +67,47 @@ impl fmt::Debug for VerifiedCache {
 }
 
 /// The SHA-256 of a credential's text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct CredentialDigest([u8; digest::SHA256_OUTPUT_LEN]);
+
+/// Eight bytes of a digest are as good a hash as any, and nobody chooses them.
+impl Hash for CredentialDigest {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.0.first_chunk().map_or(0, |chunk| u64::from_le_bytes(*chunk)));
+    }
+}
+
+/// Hashes a digest to itself.
+#[derive(Clone, Copy, Debug, Default)]
+struct AsItIs;
+
+impl BuildHasher for AsItIs {
+    type Hasher = FirstBytes;
+
+    fn build_hasher(&self) -> FirstBytes {
+        FirstBytes(0)
+    }
+}
+
+/// The hasher of [`AsItIs`].
+#[derive(Debug)]
+struct FirstBytes(u64);
+
+impl Hasher for FirstBytes {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write_u64(&mut self, bytes: u64) {
+        self.0 = bytes;
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        }
+    }
+}
 
 impl CredentialDigest {
     pub(crate) fn of(credential: &str) -> Self {
@@ -76,15 +117,16 @@ impl CredentialDigest {
     }
 }
 
-/// What of a site's configuration a verdict depends on. A verdict for one site, or for this site as it was configured
-/// before, is none for another.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct JudgedFor(Arc<str>);
+/// What of a site's configuration a verdict depends on, as a digest. A verdict for one site, or for this site as it was
+/// configured before, is none for another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct JudgedFor(CredentialDigest);
 
 impl JudgedFor {
     pub(crate) fn new(site: &Site) -> Self {
-        let issuer = site.issuer.as_ref().map_or("", config::WebOrigin::as_str);
-        Self(format!("{} {issuer} {}", site.url, site.session_ttl.as_secs()).into())
+        // `Debug` shows every member; a difference that means nothing only costs a verification.
+        let text = format!("{} {:?} {:?} {:?}", site.url, site.also, site.issuers, site.session_ttl);
+        Self(CredentialDigest::of(&text))
     }
 }
 
@@ -98,11 +140,23 @@ pub(crate) struct Entry {
     pub(crate) counts_for: Duration,
 }
 
+impl Entry {
+    /// Which of the site's issuers vouched for it; `None` for a session.
+    pub(crate) const fn issuer(&self) -> Option<usize> {
+        match self.vouched_by {
+            VouchedBy::KeySet { issuer, .. } => Some(issuer),
+            VouchedBy::Seal(_) => None,
+        }
+    }
+}
+
 /// What has to be there still for a verdict to stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum VouchedBy {
     /// The issuer's key set of this generation.
     KeySet {
+        /// Which of the site's issuers.
+        issuer: usize,
         /// See [`IssuerView::generation`](crate::IssuerView::generation).
         generation: u64,
     },

@@ -12,9 +12,18 @@ use crate::Revocations;
 pub struct Moment<'a> {
     /// The time.
     pub now: UnixTime,
-    /// What the site's issuer has told; `None` while it was never reached and nothing was stored.
-    pub issuer: Option<&'a IssuerView>,
-    /// The id of the site at its issuer, once that is known.
+    /// The time that has passed since some moment, by a clock that nobody sets: for limits.
+    pub elapsed: Duration,
+    /// What is known of each of the site's issuers, in their order.
+    pub issuers: &'a [IssuerMoment<'a>],
+}
+
+/// What is known of one issuer of a site at this moment.
+#[derive(Clone, Copy, Debug)]
+pub struct IssuerMoment<'a> {
+    /// What it has told; `None` while it was never reached and nothing was stored.
+    pub view: Option<&'a IssuerView>,
+    /// The id of the site there, once that is known.
     pub site_id: Option<&'a SiteId>,
 }
 
@@ -42,19 +51,25 @@ pub enum Contact {
     Lost,
 }
 
-impl Moment<'_> {
+impl<'a> Moment<'a> {
+    pub(crate) fn issuer(&self, index: usize) -> IssuerMoment<'a> {
+        self.issuers.get(index).copied().unwrap_or(IssuerMoment { view: None, site_id: None })
+    }
+}
+
+impl IssuerMoment<'_> {
     pub(crate) fn contact(&self) -> Contact {
-        self.issuer.map_or(Contact::Lost, |issuer| issuer.contact)
+        self.view.map_or(Contact::Lost, |view| view.contact)
     }
 
     /// Whether it is unknown who was suspended.
     pub(crate) fn has_lost_revocations(&self) -> bool {
-        self.issuer.is_some_and(|issuer| issuer.revocations.is_lost())
+        self.view.is_some_and(|view| view.revocations.is_lost())
     }
 
     /// Whether more time than `longest` has passed since the issuer was last heard; so it is when it never was.
-    pub(crate) fn is_stale(&self, longest: Duration) -> bool {
-        let last = self.issuer.and_then(|issuer| issuer.last_contact);
-        last.is_none_or(|last| self.now.since(last) > longest)
+    pub(crate) fn is_stale(&self, now: UnixTime, longest: Duration) -> bool {
+        let last = self.view.and_then(|view| view.last_contact);
+        last.is_none_or(|last| now.since(last) > longest)
     }
 }

@@ -67,6 +67,9 @@ pub struct AccessToken {
     /// How well the issuer knows the owner; not said is level 0.
     #[serde(default)]
     pub owner_level: OwnerLevel,
+    /// What it may be used for, parted by spaces (RFC 8693 §4.2).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scope: Option<String>,
 }
 
 /// Ties an agent to an account at a site. Lives 60 s at most.

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use config::Mode;
+use config::{Mode, TrustedIssuer};
 use filters::Decision;
 use http::Method;
 use parking_lot::{Condvar, Mutex};
@@ -156,7 +156,7 @@ pub(crate) struct Record<'a> {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SiteWords<'a> {
     pub(crate) url: &'a str,
-    pub(crate) issuer: Option<&'a str>,
+    pub(crate) issuers: &'a [Arc<TrustedIssuer>],
     pub(crate) upstream: &'a str,
     pub(crate) mode: Mode,
 }
@@ -189,7 +189,8 @@ impl Record<'_> {
         if let Some(identity) = identity {
             members.text("credential", identity.shown_as.as_str());
             members.text("kid", identity.kid.as_ref().map_or("", passport::KeyId::as_str));
-            members.text("iss", self.site.and_then(|site| site.issuer).unwrap_or_default());
+            let issuer = self.site.and_then(|site| site.issuers.get(identity.issuer));
+            members.text("iss", issuer.map_or("", |issuer| issuer.url.as_str()));
         }
         members.text("decision", decision.word.as_str());
         if let Some(reason) = decision.reason {
@@ -198,7 +199,7 @@ impl Record<'_> {
         if let Some(fault) = decision.fault {
             members.text("fault", fault.code());
         }
-        if let Some(policy) = decision.policy {
+        if let Some(policy) = &decision.policy {
             members.text("policy", policy.as_str());
         }
         if let Some(site) = self.site {

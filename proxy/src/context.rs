@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use filters::{Decision, DecisionWord, Edits, Reason, Trust};
+use filters::{Decision, Edits, Reason};
 use http::{Method, Uri};
 
 use crate::access_log::{Record, SiteWords};
@@ -68,14 +68,7 @@ impl Context {
             source: None,
             edits: Edits::new(),
             out_of_bounds: None,
-            decision: Decision {
-                word: DecisionWord::Error,
-                reason: None,
-                fault: None,
-                trust: Trust::Unknown,
-                identity: None,
-                policy: None,
-            },
+            decision: Decision::undecided(),
             attempts: 0,
             forwarded: false,
             passed_on: None,
@@ -107,23 +100,23 @@ impl Context {
         let site = self.site.as_deref();
         let config = site.map(|site| &*site.config);
         let ended = Ended { status: end.status, took, decision: &self.decision };
-        let kept = site.map(|site| (&site.metrics, site.config.mode));
+        let kept = site.map(|site| (&*site.metrics, site.mode.now()));
         self.gate.metrics().count(config.map_or("", |site| site.url.as_str()), kept, &ended);
         self.gate.access_log().write(&Record {
             at: self.at,
             request_id: self.request_id.as_str(),
             site: site.map(|site| SiteWords {
                 url: site.config.url.as_str(),
-                issuer: site.config.issuer.as_ref().map(config::WebOrigin::as_str),
+                issuers: &site.config.issuers,
                 upstream: &site.upstream.text,
-                mode: site.config.mode,
+                mode: site.mode.now(),
             }),
             method: end.method,
             path: end.path,
             status: end.status,
             took,
             body_bytes: end.body_bytes,
-            client: self.source.map(|source| source.client),
+            client: self.source.and_then(|source| self.gate.shared().snapshot.load().shown(source.client)),
             decision: &self.decision,
             forwarded: self.forwarded,
             note: self.note.as_deref(),

@@ -4,15 +4,18 @@ use std::fmt;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
+use arc_swap::ArcSwap;
+use arrayvec::ArrayVec;
 use config::Mode;
 use filters::{
-    Accepts, Decision, DecisionWord, HeaderEdit, Moment, Policy, Reason, Reply, Request, Trust, Verdict, is_own_path,
-    judge_head, refuse,
+    Accepts, Asks, Decision, DecisionWord, HeaderEdit, IssuerMoment, Moment, Reason, Reply, Request, Verdict,
+    is_own_path, judge_head, refuse,
 };
 use http::HeaderValue;
 use http::header::{ALLOW, COOKIE};
-use ipnet::IpNet;
+use passport::UnixTime;
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::proxy::Session;
 use tokio::sync::Notify;
@@ -21,22 +24,26 @@ use crate::access_log::AccessLog;
 use crate::clock::Timestamp;
 use crate::context::{Context, End};
 use crate::forwarded::Source;
-use crate::issuer::Issuer;
 use crate::metrics::Metrics;
+use crate::mode::Overrides;
 use crate::own_pages::Asked;
 use crate::request_id::{RequestId, RequestIds};
 use crate::sites::{Site, Sites};
+use crate::snapshot::Snapshot;
 use crate::upstream::STREAM_SILENCE_MAX;
 use crate::{bounds, downstream, forwarded, live};
 
 /// Idle connections of clients are kept for so long, in seconds; browsers close theirs earlier or soon after.
 pub(crate) const KEEPALIVE_SECONDS: u64 = 60;
 
+/// As many as a site may trust.
+const ISSUERS_MAX: usize = config::Site::ISSUERS_MAX;
+
 /// A client that owes us the rest of a body and sends nothing for so long is gone.
-const READ_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(60);
+const READ_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A client that takes nothing for so long is gone.
-const WRITE_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(60);
+const WRITE_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// What the gateway does, as steps that any `ProxyHttp` can call from the callbacks of the same names: a proxy of one's
 /// own becomes a gateway by keeping a [`Context`] in its `CTX` and calling these. Cheap to clone.
@@ -51,16 +58,18 @@ pub struct Gate {
 /// What a gate is made of.
 #[derive(Debug)]
 pub(crate) struct Shared {
-    pub(crate) sites: Sites,
-    pub(crate) all_sites: Vec<Arc<Site>>,
-    pub(crate) issuers: Vec<Arc<Issuer>>,
-    pub(crate) metrics: Metrics,
+    /// What was configured last.
+    pub(crate) snapshot: ArcSwap<Snapshot>,
+    pub(crate) metrics: Arc<Metrics>,
     pub(crate) log: AccessLog,
     pub(crate) ids: RequestIds,
-    pub(crate) trusted_proxies: Vec<IpNet>,
+    /// What operators said of modes.
+    pub(crate) overrides: Overrides,
     pub(crate) has_warned: AtomicBool,
     /// Wakes what runs in the name of an agent.
     pub(crate) reconsider: Arc<Notify>,
+    /// When the process began to serve: a clock for limits.
+    pub(crate) started: Instant,
 }
 
 impl Gate {
@@ -94,9 +103,10 @@ impl Gate {
         session.set_read_timeout(Some(READ_TIMEOUT));
         session.set_write_timeout(Some(WRITE_TIMEOUT));
         session.set_total_drain_timeout(Some(downstream::DRAIN_TIME_MAX));
+        let snapshot = self.shared.snapshot.load();
         if let Some(peer) = downstream::peer(session) {
             let headers = &session.req_header().headers;
-            let source = Source::of(peer, headers, &self.shared.trusted_proxies);
+            let source = Source::of(peer, headers, &snapshot.trusted_proxies);
             if let Some(id) = source.request_id(headers) {
                 context.request_id = id;
             }
@@ -105,17 +115,11 @@ impl Gate {
             }
             context.source = Some(source);
         }
-        match self.find_site(session.req_header()) {
+        match find_site(&snapshot.sites, session.req_header()) {
             Ok(site) if context.out_of_bounds.is_none() => context.site = Some(site),
             Ok(_) => {}
             Err(reason) => context.out_of_bounds = context.out_of_bounds.or(Some(reason)),
         }
-    }
-
-    fn find_site(&self, header: &RequestHeader) -> Result<Arc<Site>, Reason> {
-        bounds::judge(header)?;
-        let host = bounds::host(header)?;
-        self.shared.sites.find(&host).map(Arc::clone).ok_or(Reason::HostUnknown)
     }
 
     fn warn_of_forgotten_proxy(&self, source: &Source) {
@@ -171,17 +175,13 @@ impl Gate {
             context.decision = of_the_gateway(answer.reason);
             return Some(answer.reply);
         }
-        let view = site.issuer.as_ref().map(|issuer| issuer.view());
-        let site_id = site.id.load();
-        let moment =
-            Moment { now: context.at.secs(), issuer: view.as_ref().map(|view| &***view), site_id: site_id.as_deref() };
-        let request =
-            Request { method: &header.method, path, headers: &header.headers, client: source.client, request_id };
-        let outcome = site.chain.run(&request, &moment, &mut context.edits);
+        let client = (!source.may_be_a_crowd()).then_some(source.client);
+        let request = Request { method: &header.method, path, headers: &header.headers, client, request_id };
+        let outcome = with_moment(site, context.at.secs(), self.shared.started.elapsed(), |moment| {
+            site.chain.run(&request, site.mode.now(), moment, &mut context.edits)
+        });
         context.decision = outcome.decision;
-        if context.decision.unknown_kid()
-            && let Some(issuer) = &site.issuer
-        {
+        if let Some(issuer) = context.decision.wants_keys_of().and_then(|issuer| site.issuers.get(issuer)) {
             issuer.metrics.unknown_kid.inc();
             issuer.keys_wanted.notify_one();
         }
@@ -263,7 +263,7 @@ impl Gate {
             return 0;
         }
         let identity = context.decision.identity.take();
-        let (trust, policy) = (context.decision.trust, context.decision.policy);
+        let (trust, policy) = (context.decision.trust, context.decision.policy.clone());
         let site = context.site.clone();
         let reply = refusal(session, context, site.as_deref(), reason);
         context.decision.identity = identity;
@@ -294,6 +294,33 @@ impl Gate {
         &self.shared.log
     }
 
+    /// Serves another configuration from the next request on.
+    pub(crate) fn swap(&self, snapshot: Snapshot) {
+        let before = self.shared.snapshot.swap(Arc::new(snapshot));
+        self.apply_modes();
+        let now = self.snapshot();
+        for site in &before.all_sites {
+            if !now.all_sites.iter().any(|site_now| site_now.config.url == site.config.url) {
+                self.metrics().forget_site(site.config.url.as_str());
+            }
+        }
+    }
+
+    /// Lets every site do what is configured, or what an operator said.
+    pub(crate) fn apply_modes(&self) {
+        let now = tokio::time::Instant::now();
+        for site in &self.snapshot().all_sites {
+            let mode = self.shared.overrides.of(site.config.url.as_str(), site.config.mode, now);
+            site.mode.set(mode);
+            self.metrics().mode(site.config.url.as_str(), mode);
+        }
+    }
+
+    /// What was configured last.
+    pub(crate) fn snapshot(&self) -> Arc<Snapshot> {
+        self.shared.snapshot.load_full()
+    }
+
     pub(crate) fn shared(&self) -> &Shared {
         &self.shared
     }
@@ -305,8 +332,23 @@ impl Gate {
 
 impl fmt::Debug for Gate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Gate").field("sites", &self.shared.all_sites.len()).finish_non_exhaustive()
+        f.debug_struct("Gate").field("sites", &self.shared.snapshot.load().all_sites.len()).finish_non_exhaustive()
     }
+}
+
+/// What is known of the site's issuers, for as long as `look` takes.
+fn with_moment<T>(site: &Site, now: UnixTime, elapsed: Duration, look: impl FnOnce(&Moment<'_>) -> T) -> T {
+    let views: ArrayVec<_, ISSUERS_MAX> = site.issuers.iter().take(ISSUERS_MAX).map(|issuer| issuer.view()).collect();
+    let account = site.account.as_deref();
+    let id = account.map(|account| account.id.load());
+    let issuers: ArrayVec<IssuerMoment<'_>, ISSUERS_MAX> = std::iter::zip(&site.issuers, &views)
+        .map(|(issuer, view)| {
+            let is_its_account = account.is_some_and(|account| Arc::ptr_eq(&account.issuer, issuer));
+            let site_id = id.as_ref().filter(|_| is_its_account).and_then(|id| id.as_deref());
+            IssuerMoment { view: Some(&***view), site_id }
+        })
+        .collect();
+    look(&Moment { now, elapsed, issuers: &issuers })
 }
 
 /// HTTP/2 may send each cookie in a line of its own, which nobody expects elsewhere (RFC 9113 §8.2.3).
@@ -321,12 +363,18 @@ fn join_cookies(upstream: &mut RequestHeader) -> pingora::Result<()> {
 
 /// What goes on in the name of an agent ends with it. In observe nobody is refused for policy, and nothing cut.
 fn admit(header: &RequestHeader, context: &mut Context, site: &Arc<Site>) {
-    if site.config.mode == Mode::Enforce
+    if site.mode.now() == Mode::Enforce
         && let Some(identity) = &context.decision.identity
     {
         live::admit(site, identity);
         context.cut_line = Some((header.method.clone(), header.uri.clone()));
     }
+}
+
+fn find_site(sites: &Sites, header: &RequestHeader) -> Result<Arc<Site>, Reason> {
+    bounds::judge(header)?;
+    let host = bounds::host(header)?;
+    sites.find(&host).map(Arc::clone).ok_or(Reason::HostUnknown)
 }
 
 fn refusal(session: &Session, context: &mut Context, site: Option<&Site>, reason: Reason) -> Reply {
@@ -346,27 +394,14 @@ pub(crate) fn refuse_form(site: Option<&Site>, reason: Reason, request_id: &str,
 }
 
 /// What was decided about a request that nobody was asked about.
-pub(crate) const fn decided(reason: Reason) -> Decision {
-    Decision {
-        word: reason.decision_word(),
-        reason: Some(reason),
-        fault: None,
-        trust: Trust::Unknown,
-        identity: None,
-        policy: None,
-    }
+pub(crate) fn decided(reason: Reason) -> Decision {
+    Decision { word: reason.decision_word(), reason: Some(reason), ..Decision::undecided() }
 }
 
 /// The gateway's own pages ask for no passport: what they answer is allowed or refused for their own reasons.
 fn of_the_gateway(reason: Option<Reason>) -> Decision {
-    Decision {
-        word: reason.map_or(DecisionWord::Allow, Reason::decision_word),
-        reason,
-        fault: None,
-        trust: Trust::Unknown,
-        identity: None,
-        policy: Some(Policy::Gateway),
-    }
+    let word = reason.map_or(DecisionWord::Allow, Reason::decision_word);
+    Decision { word, reason, policy: Some(Asks::Gateway), ..Decision::undecided() }
 }
 
 /// What to tell the operator when the origin takes no connection.

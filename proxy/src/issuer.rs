@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use arc_swap::{ArcSwap, Guard};
-use config::WebOrigin;
+use config::{IssuerUrl, TrustedIssuer, WebOrigin};
 use filters::{Contact, IssuerView, RevocationRow, Revocations, SubjectKind};
 use parking_lot::Mutex;
 use passport::{KeyId, KeySet, SiteId, UnixTime};
@@ -22,9 +22,6 @@ mod stored;
 
 use stored::{FileNames, StoredKeys, StoredRevocations, Unsaved, load};
 
-/// Keys nobody could confirm for so long are not believed.
-const KEYS_MAX_STALE: Duration = Duration::from_hours(24);
-
 /// No credential lives longer, so that a change which is older than this concerns none.
 const ROWS_KEPT_FOR: Duration = Duration::from_hours(25);
 
@@ -34,7 +31,7 @@ const CLOCK_LEEWAY: Duration = Duration::from_secs(120);
 /// An issuer, as this process knows it.
 #[derive(Debug)]
 pub(crate) struct Issuer {
-    pub(crate) origin: WebOrigin,
+    pub(crate) config: Arc<TrustedIssuer>,
     view: ArcSwap<IssuerView>,
     known: Mutex<Known>,
     files: Arc<StateFiles>,
@@ -86,25 +83,27 @@ pub(crate) enum Rows {
 impl Issuer {
     /// What the state folder knows of an issuer. A key-set file that is not believed is as good as none.
     pub(crate) fn open(
-        origin: WebOrigin,
+        config: Arc<TrustedIssuer>,
         files: Arc<StateFiles>,
         metrics: IssuerMetrics,
         reconsider: Arc<Notify>,
         now: UnixTime,
     ) -> Self {
-        let names = FileNames::of(&origin);
+        let names = FileNames::of(&config.url);
         let document = load::<StoredKeys>(&files, &names.keys).ok().flatten();
-        let document = document.filter(|stored| stored.issuer == origin.as_str());
+        let document = document.filter(|stored| stored.issuer == config.url.as_str());
         // Before the document is judged by its age: keys are revoked for ever.
         let mut revoked = document.as_ref().map(|stored| stored.revoked.clone()).unwrap_or_default();
-        let document = document.filter(|at| is_past(at.fetched_at, now) && now.since(at.fetched_at) <= KEYS_MAX_STALE);
-        let keys = document.as_ref().and_then(|stored| KeySet::from_jwks(stored.jwks.as_bytes()).ok());
+        let document =
+            document.filter(|at| is_past(at.fetched_at, now) && now.since(at.fetched_at) <= config.jwks.max_stale);
+        let keys =
+            document.as_ref().and_then(|stored| KeySet::from_jwks_of(stored.jwks.as_bytes(), &config.algorithms).ok());
         let stored = load::<StoredRevocations>(&files, &names.revocations);
         let revocations_lost = stored.is_err();
-        let stored = stored.ok().flatten().filter(|stored| stored.issuer == origin.as_str());
+        let stored = stored.ok().flatten().filter(|stored| stored.issuer == config.url.as_str());
         let mut stored = stored.unwrap_or_default();
         stored.heard_at = stored.heard_at.filter(|at| is_past(*at, now));
-        origin.as_str().clone_into(&mut stored.issuer);
+        config.url.as_str().clone_into(&mut stored.issuer);
         let mut rows = std::mem::take(&mut stored.rows);
         revoked.extend(revoked_keys(&rows));
         rows.retain(|row| still_matters(row, now));
@@ -126,7 +125,7 @@ impl Issuer {
             revocations_unsaved: Unsaved::default(),
         };
         Self {
-            origin,
+            config,
             view: ArcSwap::from_pointee(known.view()),
             known: Mutex::new(known),
             files,
@@ -141,22 +140,30 @@ impl Issuer {
         }
     }
 
+    /// Its `iss`.
+    pub(crate) fn url(&self) -> &IssuerUrl {
+        &self.config.url
+    }
+
     /// What a request is judged by.
     pub(crate) fn view(&self) -> Guard<Arc<IssuerView>> {
         self.view.load()
     }
 
-    /// The revocation log will be followed, with one more credential. From now on, keys that were fetched are no sign that
-    /// nothing of it was missed; and what was known of it and got lost has to be read first.
-    pub(crate) fn follow_log(&self) {
+    /// The revocation log will be followed, with one more credential, for as long as the answer lives. Meanwhile, keys that
+    /// were fetched are no sign that nothing of it was missed; and what was known of it and got lost has to be read first.
+    pub(crate) fn follow_log(self: &Arc<Self>) -> LogFollowed {
         self.links.fetch_add(1, Ordering::AcqRel);
         let mut known = self.known.lock();
-        known.follows_log = true;
-        known.last_contact = known.revocations.heard_at;
+        if !known.follows_log {
+            known.follows_log = true;
+            known.last_contact = known.revocations.heard_at;
+        }
         if known.revocations_lost && known.revocations.seq.is_none() {
             known.table = Arc::new(Revocations::lost());
         }
         self.publish(&known);
+        LogFollowed(Arc::clone(self))
     }
 
     /// A stream of events is read, for as long as the answer lives.
@@ -189,7 +196,7 @@ impl Issuer {
             known.keys_changed();
         }
         let revoked = known.revoked.clone();
-        let issuer = self.origin.as_str().to_owned();
+        let issuer = self.url().as_str().to_owned();
         known.document = Some(StoredKeys { issuer, fetched_at: now, jwks: jwks.to_owned(), revoked });
         known.keys_unsaved.differs |= is_new || known.keys_unsaved.is_due(now);
         known.contact = Contact::Kept;
@@ -204,9 +211,10 @@ impl Issuer {
     pub(crate) fn lost(&self, now: UnixTime) {
         let mut known = self.known.lock();
         known.contact = Contact::Lost;
-        let stale = known.document.as_ref().is_none_or(|stored| now.since(stored.fetched_at) > KEYS_MAX_STALE);
+        let stale =
+            known.document.as_ref().is_none_or(|stored| now.since(stored.fetched_at) > self.config.jwks.max_stale);
         if stale && !known.published.is_empty() {
-            tracing::warn!(issuer = %self.origin, "the key set could not be fetched for 24 h and is no longer believed");
+            tracing::warn!(issuer = %self.url(), "the key set could not be fetched for `max_stale` and is no longer believed");
             known.published = KeySet::default();
             known.keys_changed();
         }
@@ -282,7 +290,7 @@ impl Issuer {
             self.unsaved.notified().await;
             let issuer = Arc::clone(&self);
             if let Err(cause) = tokio::task::spawn_blocking(move || issuer.save()).await {
-                tracing::error!(issuer = %self.origin, error = &cause as &dyn std::error::Error, "saving failed");
+                tracing::error!(issuer = %self.url(), error = &cause as &dyn std::error::Error, "saving failed");
             }
         }
     }
@@ -312,6 +320,19 @@ impl Issuer {
         }
         if let Some(revocations) = revocations {
             said(self.files.store(&self.names.revocations, &revocations));
+        }
+    }
+}
+
+/// A revocation log that is followed.
+#[derive(Debug)]
+pub(crate) struct LogFollowed(Arc<Issuer>);
+
+impl Drop for LogFollowed {
+    fn drop(&mut self) {
+        let mut known = self.0.known.lock();
+        if self.0.links.fetch_sub(1, Ordering::AcqRel) == 1 {
+            known.follows_log = false;
         }
     }
 }

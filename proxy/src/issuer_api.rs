@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use config::WebOrigin;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
-use passport::JWKS_BYTES_MAX;
 use reqwest::redirect::Policy;
 use reqwest::{Client, RequestBuilder, Response};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -131,18 +130,6 @@ impl IssuerApi {
         &self.base
     }
 
-    /// The published key set (RFC 7517 §5).
-    pub(crate) async fn jwks(&self) -> Result<Jwks, ApiError> {
-        let request = self.client.get(format!("{}/core/.well-known/jwks.json", self.base)).timeout(ANSWER_TIMEOUT);
-        let response = request.send().await.map_err(ApiError::Unreachable)?;
-        if response.status() != StatusCode::OK {
-            return Err(ApiError::Refused { status: response.status(), code: None });
-        }
-        let max_age = max_age(response.headers());
-        let body = read(response, JWKS_BYTES_MAX).await?;
-        Ok(Jwks { document: String::from_utf8_lossy(&body).into_owned(), max_age })
-    }
-
     pub(crate) fn authorized(&self, credential: &SecretString) -> Result<Authorized, ApiError> {
         let text = credential.expose_secret();
         let mut value = HeaderValue::from_str(text).map_err(|_| ApiError::Credential)?;
@@ -152,6 +139,11 @@ impl IssuerApi {
 }
 
 impl Authorized {
+    /// Whether both are known by the same there.
+    pub(crate) fn has_credential_of(&self, other: &Self) -> bool {
+        self.credential == other.credential
+    }
+
     pub(crate) fn api_base(&self) -> &str {
         self.api.base()
     }
@@ -234,7 +226,7 @@ async fn refusal(response: Response) -> ApiError {
     ApiError::Refused { status, code }
 }
 
-async fn read(mut response: Response, bytes_max: usize) -> Result<Vec<u8>, ApiError> {
+pub(crate) async fn read(mut response: Response, bytes_max: usize) -> Result<Vec<u8>, ApiError> {
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(ApiError::Unreachable)? {
         if body.len() + chunk.len() > bytes_max {
@@ -246,7 +238,7 @@ async fn read(mut response: Response, bytes_max: usize) -> Result<Vec<u8>, ApiEr
 }
 
 /// `max-age` of `Cache-Control` (RFC 9111 §5.2.2.1).
-fn max_age(headers: &HeaderMap) -> Option<Duration> {
+pub(crate) fn max_age(headers: &HeaderMap) -> Option<Duration> {
     let lines = headers.get_all(http::header::CACHE_CONTROL).iter().filter_map(|line| line.to_str().ok());
     let mut directives = lines.flat_map(|line| line.split(',')).map(str::trim);
     let age = directives.find_map(|directive| directive.strip_prefix("max-age="))?;

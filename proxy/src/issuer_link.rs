@@ -16,10 +16,10 @@ use reqwest::Response;
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 
+use crate::account::Account;
 use crate::clock::{jittered, now};
-use crate::issuer::{Issuer, Rows};
+use crate::issuer::{Issuer, LogFollowed, Rows};
 use crate::issuer_api::{ApiError, Authorized, LogRow, RegisteredSite};
-use crate::sites::Site;
 
 mod approvals;
 mod events;
@@ -47,7 +47,7 @@ const PAGES_MAX: usize = 1000;
 pub(crate) struct Link {
     pub(crate) issuer: Arc<Issuer>,
     pub(crate) api: Authorized,
-    pub(crate) sites: Vec<Arc<Site>>,
+    pub(crate) accounts: Vec<Arc<Account>>,
 }
 
 /// Whether a question was asked before on this stream, so that its answer need not be said aloud again.
@@ -75,9 +75,15 @@ enum Ended {
 }
 
 impl Link {
+    /// Whether another one is for the same accounts.
+    pub(crate) fn is_same_as(&self, other: &Self) -> bool {
+        let is_same = |(ours, theirs): (&Arc<Account>, &Arc<Account>)| Arc::ptr_eq(ours, theirs);
+        self.accounts.len() == other.accounts.len() && std::iter::zip(&self.accounts, &other.accounts).all(is_same)
+    }
+
     /// Follows the issuer for as long as it is polled. `first` is let go once the log was read up to its end.
-    pub(crate) async fn follow(self, first: mpsc::Sender<Infallible>) {
-        let mut first = Some(first);
+    pub(crate) async fn follow(self: Arc<Self>, followed: LogFollowed, first: mpsc::Sender<Infallible>) {
+        let (mut first, _followed) = (Some(first), followed);
         let mut failures: usize = 0;
         loop {
             let mut stream = match Stream::open(&self).await {
@@ -108,7 +114,7 @@ impl Link {
             self.issuer.lost(now());
         }
         if failures == 0 {
-            tracing::warn!(issuer = %self.issuer.origin, error = cause as &dyn Error, "no event stream");
+            tracing::warn!(issuer = %self.issuer.url(), error = cause as &dyn Error, "no event stream");
         }
     }
 
@@ -116,17 +122,17 @@ impl Link {
     async fn find_sites(&self, asked: Asked) -> Result<(), ApiError> {
         let registered = self.api.sites().await?;
         let mut ids = Vec::new();
-        for site in &self.sites {
-            let url = &site.config.url;
+        for account in &self.accounts {
+            let url = &account.url;
             let id = registered.iter().find(|found| is_at(found, url)).and_then(|found| found.site_id.parse().ok());
             if let Some(id) = id {
                 ids.push((url.as_str().to_owned(), SiteId::clone(&id)));
-                site.id.store(Some(Arc::new(id)));
-            } else if site.id.load().is_none() && asked == Asked::Once {
+                account.id.store(Some(Arc::new(id)));
+            } else if account.id.load().is_none() && asked == Asked::Once {
                 tracing::warn!(
                     site = %url,
-                    issuer = %self.issuer.origin,
-                    at = %site.config.defined_at,
+                    issuer = %self.issuer.url(),
+                    at = %account.defined_at,
                     "the credential of this site serves no site of this url at the issuer: register it there, or \
                      correct `url`"
                 );
@@ -201,7 +207,7 @@ impl<'a> Stream<'a> {
         let mut stream = Self { link, response, lines: Lines::default(), approvals: Approvals::new(link) };
         let seq = timeout(SILENCE_MAX, stream.position()).await.map_err(|_| Ended::Silent)??;
         link.catch_up(seq).await?;
-        tracing::info!(issuer = %link.issuer.origin, seq, "following the issuer");
+        tracing::info!(issuer = %link.issuer.url(), seq, "following the issuer");
         Ok(stream)
     }
 
@@ -245,7 +251,7 @@ impl<'a> Stream<'a> {
             Event::Position { seq } => self.link.catch_up(seq).await,
             Event::Keepalive { seq } => {
                 // A site may have been registered only now.
-                if self.link.sites.iter().any(|site| site.id.load().is_none()) {
+                if self.link.accounts.iter().any(|account| account.id.load().is_none()) {
                     self.link.find_sites(Asked::Again).await?;
                 }
                 self.link.catch_up(seq).await

@@ -15,34 +15,28 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::clock::{jittered, now};
 use crate::issuer::Issuer;
-use crate::issuer_api::{ApiError, IssuerApi};
+use crate::key_source::{KeySource, SourceError};
 
-/// Between a fetch and one that an unknown key asks for, also after a failure.
-const COOL_DOWN: Duration = Duration::from_secs(10);
-
-/// After a failure: a jittered tenth less is still no less than the cool-down.
-const RETRY: Duration = Duration::from_millis(11_200);
-
-/// Between two fetches that nobody asked for: what `max-age` says, within these.
+/// Between two fetches that nobody asked for: what `max-age` says, but at least so long and at most what is configured.
 const PERIOD_MIN: Duration = Duration::from_secs(1);
-const PERIOD_MAX: Duration = Duration::from_mins(5);
 
 /// Why a key set was not taken over.
 #[derive(Debug, thiserror::Error)]
 enum RefreshError {
     #[error(transparent)]
-    Api(#[from] ApiError),
+    Source(#[from] SourceError),
     #[error("the key set cannot be used")]
     KeySet(#[from] KeySetError),
 }
 
 /// Refreshes for as long as it is polled. `first` is let go once a fetch has succeeded.
-pub(crate) async fn keep_fresh(issuer: Arc<Issuer>, api: IssuerApi, first: mpsc::Sender<Infallible>) {
+pub(crate) async fn keep_fresh(issuer: Arc<Issuer>, source: KeySource, first: mpsc::Sender<Infallible>) {
+    let cool_down = issuer.config.jwks.cooldown;
     let mut first = Some(first);
     let mut failed_before = false;
     loop {
         let started = Instant::now();
-        let refreshed = refresh(&issuer, &api).await;
+        let refreshed = refresh(&issuer, &source).await;
         let period = match &refreshed {
             Ok(period) => {
                 drop(first.take());
@@ -50,14 +44,15 @@ pub(crate) async fn keep_fresh(issuer: Arc<Issuer>, api: IssuerApi, first: mpsc:
             }
             Err(cause) => {
                 failed(&issuer, cause, failed_before);
-                RETRY
+                // A jittered tenth less is still no less than the cool-down.
+                cool_down * 9 / 8
             }
         };
         failed_before = refreshed.is_err();
         let next = started + jittered(period);
         tokio::select! {
             () = sleep_until(next) => {}
-            () = wanted(&issuer, started + COOL_DOWN) => {}
+            () = wanted(&issuer, started + cool_down) => {}
         }
     }
 }
@@ -68,15 +63,16 @@ async fn wanted(issuer: &Issuer, not_before: Instant) {
     sleep_until(not_before).await;
 }
 
-async fn refresh(issuer: &Issuer, api: &IssuerApi) -> Result<Duration, RefreshError> {
-    let jwks = api.jwks().await?;
-    let keys = KeySet::from_jwks(jwks.document.as_bytes())?;
+async fn refresh(issuer: &Issuer, source: &KeySource) -> Result<Duration, RefreshError> {
+    let jwks = source.fetch().await?;
+    let keys = KeySet::from_jwks_of(jwks.document.as_bytes(), &issuer.config.algorithms)?;
     if issuer.view().contact == Contact::Lost {
-        tracing::info!(issuer = %issuer.origin, keys = keys.len(), "the key set was fetched");
+        tracing::info!(issuer = %issuer.url(), keys = keys.len(), "the key set was fetched");
     }
     issuer.took_keys(keys, &jwks.document, now());
     issuer.metrics.refreshed.inc();
-    Ok(jwks.max_age.unwrap_or(PERIOD_MAX).clamp(PERIOD_MIN, PERIOD_MAX))
+    let longest = issuer.config.jwks.refresh;
+    Ok(jwks.max_age.unwrap_or(longest).clamp(PERIOD_MIN, longest))
 }
 
 /// The last good set stays. Of a series of failures the first is said aloud.
@@ -87,7 +83,7 @@ fn failed(issuer: &Issuer, cause: &RefreshError, failed_before: bool) {
         return;
     }
     tracing::warn!(
-        issuer = %issuer.origin,
+        issuer = %issuer.url(),
         keys = issuer.view().keys.len(),
         error = cause as &dyn Error,
         "the key set could not be fetched; the last one stays in use"

@@ -10,7 +10,9 @@
 //! `state`, `secret`, `access_log`, `metrics`, `operations`.
 
 mod access_log;
+mod account;
 mod bounds;
+mod certificates;
 mod clock;
 mod connection;
 mod context;
@@ -23,14 +25,17 @@ mod issuer;
 mod issuer_api;
 mod issuer_link;
 mod key_refresh;
+mod key_source;
 mod live;
 mod metrics;
+mod mode;
 mod operations;
 mod own_pages;
 mod request_id;
 mod secret;
 mod serve;
 mod sites;
+mod snapshot;
 mod state;
 mod tunnel;
 mod upstream;
@@ -38,7 +43,7 @@ mod upstream;
 pub use context::Context;
 pub use gate::Gate;
 pub use secret::GatewaySecretError;
-pub use serve::{Error, Gateway, Listeners};
+pub use serve::{Commands, Done, Error, Gateway, Listeners, ModeChange, Refused};
 pub use state::StateError;
 
 #[cfg(test)]

@@ -38,8 +38,8 @@ struct Admitted {
 
 impl Admitted {
     fn still_counts(&self) -> bool {
-        let Some(issuer) = &self.site.issuer else { return true };
-        let id = self.site.id.load();
+        let Some(issuer) = self.site.issuer_of(&self.identity) else { return true };
+        let id = self.site.id_at(issuer);
         issuer.view().revocations.allows(&self.identity, id.as_deref())
     }
 }

@@ -11,6 +11,8 @@ use prometheus::{
     TextEncoder,
 };
 
+use passport::UnixTime;
+
 use crate::access_log::mode;
 
 /// From a local origin's fraction of a millisecond to a slow page.
@@ -35,6 +37,13 @@ pub(crate) struct Metrics {
     jwks_last_success: IntGaugeVec,
     unknown_kid: IntCounterVec,
     contact: IntGaugeVec,
+    reloads: IntCounterVec,
+    last_reload_successful: IntGauge,
+    last_reload_success: IntGauge,
+    /// Included files whose last good sites are served because they are broken.
+    pub(crate) included_files_kept: IntGauge,
+    mode: IntGaugeVec,
+    certificate_ends: IntGaugeVec,
 }
 
 /// The counters of one issuer.
@@ -107,9 +116,47 @@ impl Metrics {
                 &["issuer"],
             )?,
             unknown_kid: counters("jwks_unknown_kid_total", "Tokens of a key nobody published.", &["issuer"])?,
+            reloads: counters("config_reloads_total", "Attempts to reload the configuration.", &["result"])?,
+            last_reload_successful: gauge("config_last_reload_successful", "1 if the last reload was taken over.")?,
+            last_reload_success: gauge(
+                "config_last_reload_success_timestamp_seconds",
+                "When a configuration was last taken over.",
+            )?,
+            included_files_kept: gauge("config_included_files_kept", "Broken files whose last good sites are served.")?,
+            mode: gauges("mode", "What a site does now: 0 off, 1 observe, 2 enforce.", &["site"])?,
+            certificate_ends: gauges(
+                "tls_cert_not_after_timestamp_seconds",
+                "When a certificate ends.",
+                &["certificate"],
+            )?,
             contact: gauges("issuer_contact", "1 while the last attempt to reach the issuer succeeded.", &["issuer"])?,
             registry,
         })
+    }
+
+    /// A configuration was taken over, or not.
+    pub(crate) fn reloaded(&self, taken_over: bool, now: UnixTime) {
+        self.reloads.with_label_values(&[if taken_over { "ok" } else { "failed" }]).inc();
+        self.last_reload_successful.set(i64::from(taken_over));
+        if taken_over {
+            self.last_reload_success.set(i64::try_from(now.as_secs()).unwrap_or(i64::MAX));
+        }
+    }
+
+    /// What a site does now.
+    pub(crate) fn mode(&self, site: &str, mode: Mode) {
+        self.mode.with_label_values(&[site]).set(i64::from(crate::mode::number(mode)));
+    }
+
+    /// A site that is served no longer. What was counted of it stays, as counters do.
+    pub(crate) fn forget_site(&self, site: &str) {
+        // The error is that there was none.
+        self.mode.remove_label_values(&[site]).unwrap_or_default();
+    }
+
+    /// When a certificate ends, in seconds since 1970.
+    pub(crate) fn certificate_ends(&self, certificate: &str, at: i64) {
+        self.certificate_ends.with_label_values(&[certificate]).set(at);
     }
 
     pub(crate) fn issuer(&self, issuer: &str) -> IssuerMetrics {
@@ -170,8 +217,6 @@ fn index(word: DecisionWord) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use filters::Trust;
-
     use super::*;
 
     #[test]
@@ -184,8 +229,7 @@ mod tests {
             (Some(401), DecisionWord::Deny),
             (None, DecisionWord::Error),
         ] {
-            let decision =
-                Decision { word, reason: None, fault: None, trust: Trust::Unknown, identity: None, policy: None };
+            let decision = Decision { word, ..Decision::undecided() };
             let ended = Ended { status, took: Duration::from_millis(3), decision: &decision };
             metrics.count("https://shop.example", Some((&site, Mode::Enforce)), &ended);
         }

@@ -59,10 +59,10 @@ impl Operations {
     }
 
     fn ready(&self) -> Response<Vec<u8>> {
-        let shared = self.gate.shared();
+        let snapshot = self.gate.snapshot();
         let mut is_degraded = false;
         let mut issuers = Vec::new();
-        for issuer in &shared.issuers {
+        for issuer in &snapshot.issuers {
             let view = issuer.view();
             let contact = match view.contact {
                 Contact::Kept => "kept",
@@ -71,7 +71,7 @@ impl Operations {
             let misses_events = issuer.misses_events();
             is_degraded |= view.contact == Contact::Lost || view.keys.is_empty() || misses_events;
             issuers.push(json!({
-                "issuer": issuer.origin.as_str(),
+                "issuer": issuer.url().as_str(),
                 "contact": contact,
                 "last_contact": view.last_contact.map(|time| Timestamp::from(time).to_string()),
                 "keys": view.keys.len(),
@@ -79,7 +79,7 @@ impl Operations {
             }));
         }
         let status = if is_degraded { "degraded" } else { "ok" };
-        let body = json!({ "status": status, "sites": shared.all_sites.len(), "issuers": issuers });
+        let body = json!({ "status": status, "sites": snapshot.all_sites.len(), "issuers": issuers });
         answer(StatusCode::OK, "application/json", format!("{body}\n").into_bytes())
     }
 }

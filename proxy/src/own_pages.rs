@@ -70,7 +70,7 @@ impl Asked<'_> {
     }
 
     fn login(&self) -> Result<&EdgeLogin, Reason> {
-        self.site.login.as_ref().ok_or(Reason::LoginOff)
+        self.site.account.as_ref().and_then(|account| account.login.as_ref()).ok_or(Reason::LoginOff)
     }
 
     async fn serve(&self, page: Page<'_>) -> Result<Reply, (Reason, Option<&'static str>)> {
@@ -91,7 +91,7 @@ impl Asked<'_> {
     }
 
     async fn open(&self, login: &EdgeLogin) -> Result<Reply, Reason> {
-        let site_id = self.site.id.load_full();
+        let site_id = self.site.account.as_ref().and_then(|account| account.id.load_full());
         let opened = login.open(site_id.as_deref(), self.source).await?;
         let poll = format!("/.lime/login/{}", opened.request);
         let body = json!({

@@ -1,9 +1,9 @@
 //! The gateway as a program runs it: from a configuration and bound listeners to a graceful end.
 
-use std::convert::Infallible;
 use std::future::Future;
 use std::io;
 use std::path::PathBuf;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -11,36 +11,41 @@ use std::time::Duration;
 use pingora::proxy::http_proxy;
 use pingora::server::configuration::ServerConf;
 use pingora::services::listening::Service;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch as watch_channel;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::access_log::Writer;
+use crate::certificates::Certificates;
 use crate::connection::Connections;
 use crate::gate::Gate;
 use crate::gateway::GatewayProxy;
+use crate::issuer_link::Link;
 use crate::live::Watched;
 use crate::operations::Operations;
 use crate::secret::GatewaySecretError;
 use crate::state::StateError;
 
+mod background;
+mod build;
+mod commands;
+mod control;
 mod listeners;
 mod prepare;
+mod watch;
 
+use background::Background;
+use build::Ground;
+use commands::{Command, Orders};
+pub use commands::{Commands, Done, ModeChange, Refused};
 pub use listeners::Listeners;
-use prepare::{Background, Prepared};
-
-/// How long a start waits for issuers before it serves without them.
-const FIRST_CONTACT: Duration = Duration::from_secs(2);
+use prepare::Prepared;
 
 /// How often a stop looks whether the last request is done.
 const LOOK_AGAIN: Duration = Duration::from_millis(2);
 
 /// For a connection's last bytes, and for the last access lines.
 const LAST_WORDS: Duration = Duration::from_millis(500);
-
-/// Connections of clients at a time. Each may hold some hundred kilobytes of buffers.
-const CONNECTIONS_MAX: usize = 16 * 1024;
 
 /// Connections to sites that are kept for the next request.
 const IDLE_CONNECTIONS: usize = 1024;
@@ -76,6 +81,12 @@ pub enum Error {
         #[source]
         cause: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// An origin without a target.
+    #[error("an origin has no target")]
+    NoTarget,
+    /// The control socket.
+    #[error("the control socket cannot be opened")]
+    Control(#[source] io::Error),
     /// TLS listeners without a certificate.
     #[error("there are TLS listeners but no [server.tls] with a certificate")]
     NoCertificate,
@@ -100,9 +111,12 @@ pub enum Error {
 #[derive(Debug)]
 pub struct Gateway {
     gate: Gate,
-    config: config::Server,
-    background: Background,
+    config: config::Gateway,
+    ground: Ground,
+    links: Vec<Link>,
     log: Writer,
+    commands: Commands,
+    orders: Orders,
 }
 
 impl Gateway {
@@ -120,8 +134,9 @@ impl Gateway {
     /// # Errors
     /// As [`prepare`](Self::prepare).
     pub fn prepare_with_log(config: config::Gateway, out: impl io::Write + Send + 'static) -> Result<Self, Error> {
-        let Prepared { gate, server, background, log } = prepare::prepare(config, out)?;
-        Ok(Self { gate, config: server, background, log })
+        let Prepared { gate, ground, links, log } = prepare::prepare(&config, out)?;
+        let (commands, orders) = commands::channel();
+        Ok(Self { gate, config, ground, links, log, commands, orders })
     }
 
     /// The steps of a request, for a Pingora proxy of one's own. It is up to date only while [`serve`](Self::serve) or
@@ -131,37 +146,57 @@ impl Gateway {
         self.gate.clone()
     }
 
+    /// What may be asked of the gateway while it serves.
+    #[must_use]
+    pub fn commands(&self) -> Commands {
+        self.commands.clone()
+    }
+
     /// For a Pingora proxy of one's own: follows issuers for as long as it is polled, and serves nothing. `ready` is
     /// called after the first contact with all of them, at the latest after 2 s.
     pub async fn keep_up_to_date(self, ready: impl FnOnce()) {
-        let mut beside = JoinSet::new();
-        self.background.start(&mut beside, &self.gate.shared().issuers).await;
+        let Self { gate, ground, links, .. } = self;
+        let mut background = Background::default();
+        background.begin(&gate.snapshot().issuers, links, &ground.client).await;
         ready();
-        while beside.join_next().await.is_some() {}
+        background.ended().await;
     }
 
     /// Serves until `stop`, on the tokio runtime this is called on. Then no new connection is taken, and it returns once
     /// no request is in flight any more, at most after `grace_period`.
     ///
     /// # Errors
-    /// [`Error`] when the listeners cannot be used, or when serving ends unasked.
+    /// [`Error`] when the listeners or the control socket cannot be used, or when serving ends unasked.
     pub async fn serve(self, listeners: Listeners, stop: impl Future<Output = ()>) -> Result<(), Error> {
-        let Self { gate, config, background, log } = self;
-        let mut beside = JoinSet::new();
-        let issuers = gate.shared().issuers.clone();
-        background.start(&mut beside, &issuers).await;
+        let Self { gate, config, ground, links, log, commands, orders } = self;
+        let control = control::Socket::open(&config.server.state).map_err(Error::Control)?;
+        let mut background = Background::default();
+        background.begin(&gate.snapshot().issuers, links, &ground.client).await;
 
-        let (shutdown, is_shutdown) = watch::channel(false);
+        let (shutdown, is_shutdown) = watch_channel::channel(false);
         let inside = Arc::new(AtomicUsize::new(0));
         let mut serving = JoinSet::new();
         let operations = operations(&gate, &listeners)?;
-        listeners.start(config.tls.as_ref(), proxy(&gate, &inside), operations, &is_shutdown, &mut serving)?;
+        let most = usize::try_from(config.server.connections_max).unwrap_or(usize::MAX);
+        let proxy = proxy(&gate, &inside, most);
+        let certificates = listeners.start(
+            config.server.tls.as_ref(),
+            gate.metrics(),
+            proxy,
+            operations,
+            &is_shutdown,
+            &mut serving,
+        )?;
 
-        let ended = tokio::select! {
-            () = stop => Ok(()),
-            Some(Err(cause)) = serving.join_next() => Err(Error::Ended(cause)),
-        };
-        let deadline = Instant::now() + config.grace_period;
+        let mut beside = JoinSet::new();
+        beside.spawn(control.listen(commands.clone()));
+        beside.spawn(watch::watch(config.files.clone(), commands));
+        let mut served = Served { gate, config, ground, background, certificates };
+        let ended = served.carry_out(orders, stop, &mut serving).await;
+        beside.shutdown().await;
+
+        let Served { gate, config, background, .. } = served;
+        let deadline = Instant::now() + config.server.grace_period;
         // The error is that nobody listens, which is what a stop is for.
         shutdown.send(true).unwrap_or_default();
         while serving.join_next().await.is_some() {}
@@ -172,8 +207,8 @@ impl Gateway {
         while inside.load(Ordering::Acquire) > 0 && gate.metrics().in_flight.get() == 0 && Instant::now() < last_words {
             sleep(LOOK_AGAIN).await;
         }
-        beside.shutdown().await;
-        for issuer in issuers {
+        background.end().await;
+        for issuer in gate.snapshot().issuers.clone() {
             tokio::task::spawn_blocking(move || issuer.save()).await.map_err(Error::Ended)?;
         }
         gate.access_log().close();
@@ -185,8 +220,59 @@ impl Gateway {
     }
 }
 
+/// A gateway that serves, and what it takes to change what it serves.
+struct Served {
+    gate: Gate,
+    config: config::Gateway,
+    ground: Ground,
+    background: Background,
+    certificates: Option<Arc<Certificates>>,
+}
+
+impl Served {
+    /// Carries out what is asked, one order after another, until it is told to stop.
+    async fn carry_out(
+        &mut self,
+        mut orders: Orders,
+        stop: impl Future<Output = ()>,
+        serving: &mut JoinSet<()>,
+    ) -> Result<(), Error> {
+        let mut stop = pin!(stop);
+        loop {
+            let next_end = self.gate.shared().overrides.next_end(Instant::now());
+            let word_ends = async {
+                match next_end {
+                    Some(end) => sleep_until(end).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = &mut stop => return Ok(()),
+                Some(Err(cause)) = serving.join_next() => return Err(Error::Ended(cause)),
+                Some((command, answer)) = orders.next() => {
+                    let done = match command {
+                        Command::Reload => self.reload().await,
+                        Command::Mode(change) => self.change_mode(change),
+                        Command::Status => Ok(self.status()),
+                    };
+                    // Whoever asked may be gone.
+                    drop(answer.send(done));
+                }
+                () = word_ends => {
+                    tracing::info!("a mode that was set for a while has ended: sites are as configured again");
+                    self.gate.apply_modes();
+                }
+            }
+        }
+    }
+}
+
 /// The service that takes connections of clients.
-fn proxy(gate: &Gate, inside: &Arc<AtomicUsize>) -> Service<impl pingora::apps::ServerApp + Send + Sync + 'static> {
+fn proxy(
+    gate: &Gate,
+    inside: &Arc<AtomicUsize>,
+    connections_max: usize,
+) -> Service<impl pingora::apps::ServerApp + Send + Sync + 'static> {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let conf = ServerConf { threads, upstream_keepalive_pool_size: IDLE_CONNECTIONS, ..ServerConf::default() };
     let watched = Watched {
@@ -194,12 +280,8 @@ fn proxy(gate: &Gate, inside: &Arc<AtomicUsize>) -> Service<impl pingora::apps::
         reconsider: Arc::clone(&gate.shared().reconsider),
         cut: gate.metrics().streams_cut.clone(),
     };
-    let connections = Connections {
-        app: Arc::new(watched),
-        gate: gate.clone(),
-        inside: Arc::clone(inside),
-        connections_max: CONNECTIONS_MAX,
-    };
+    let connections =
+        Connections { app: Arc::new(watched), gate: gate.clone(), inside: Arc::clone(inside), connections_max };
     Service::new("gateway".to_owned(), connections)
 }
 
@@ -210,26 +292,4 @@ fn operations(gate: &Gate, listeners: &Listeners) -> Result<Service<Operations>,
         std::net::IpAddr::V6(ip) => format!("[{ip}]"),
     };
     Ok(Service::new("operations".to_owned(), Operations { gate: gate.clone(), host }))
-}
-
-impl Background {
-    /// Starts what goes on beside requests, and waits a moment for the first contact with every issuer.
-    async fn start(self, beside: &mut JoinSet<()>, issuers: &[Arc<crate::issuer::Issuer>]) {
-        let (contact, mut contacts) = mpsc::channel::<Infallible>(1);
-        for issuer in issuers {
-            beside.spawn(Arc::clone(issuer).save_changes());
-        }
-        for (issuer, api) in self.refreshes {
-            beside.spawn(crate::key_refresh::keep_fresh(issuer, api, contact.clone()));
-        }
-        for link in self.links {
-            link.issuer.follow_log();
-            beside.spawn(link.follow(contact.clone()));
-        }
-        drop(contact);
-        // All have let go of it: every issuer was reached.
-        if timeout(FIRST_CONTACT, contacts.recv()).await.is_err() {
-            tracing::warn!("not every issuer was reached: serving, degraded, with what was known last");
-        }
-    }
 }

@@ -4,13 +4,13 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use arc_swap::ArcSwapOption;
-use filters::Chain;
+use filters::{Chain, Identity};
 use passport::SiteId;
 
-use crate::edge_login::EdgeLogin;
+use crate::account::Account;
 use crate::issuer::Issuer;
 use crate::metrics::SiteMetrics;
+use crate::mode::Switch;
 use crate::upstream::Upstream;
 
 /// A site, with all that serving it takes.
@@ -19,18 +19,33 @@ pub(crate) struct Site {
     pub(crate) config: Arc<config::Site>,
     pub(crate) chain: Chain,
     pub(crate) upstream: Arc<Upstream>,
-    pub(crate) issuer: Option<Arc<Issuer>>,
-    /// Its id at the issuer, once that is known.
-    pub(crate) id: ArcSwapOption<SiteId>,
-    /// Where agents log in at the edge, if they may.
-    pub(crate) login: Option<EdgeLogin>,
-    pub(crate) metrics: SiteMetrics,
+    /// Those of its configuration, in their order.
+    pub(crate) issuers: Vec<Arc<Issuer>>,
+    /// What it is at its Lime issuer, if it has one.
+    pub(crate) account: Option<Arc<Account>>,
+    /// What is done now about what is found.
+    pub(crate) mode: Arc<Switch>,
+    pub(crate) metrics: Arc<SiteMetrics>,
+}
+
+impl Site {
+    /// Its id at an issuer, once that is known.
+    pub(crate) fn id_at(&self, issuer: &Arc<Issuer>) -> Option<Arc<SiteId>> {
+        self.account.as_ref().filter(|account| Arc::ptr_eq(&account.issuer, issuer))?.id.load_full()
+    }
+
+    /// The issuer that stands behind an identity.
+    pub(crate) fn issuer_of(&self, identity: &Identity) -> Option<&Arc<Issuer>> {
+        self.issuers.get(identity.issuer)
+    }
 }
 
 /// All sites, by host. One of them may be that of this machine itself, under every name it has.
 #[derive(Debug, Default)]
 pub(crate) struct Sites {
     by_host: HashMap<Box<str>, Arc<Site>>,
+    /// By what stands behind `*.`.
+    by_parent: HashMap<Box<str>, Arc<Site>>,
     loopback: Option<Arc<Site>>,
 }
 
@@ -44,13 +59,30 @@ impl Sites {
             } else {
                 found.by_host.insert(url.host().into(), Arc::clone(site));
             }
+            for pattern in &site.config.also {
+                if let Some(host) = pattern.exact() {
+                    found.by_host.insert(host.into(), Arc::clone(site));
+                }
+                if let Some(parent) = pattern.parent() {
+                    found.by_parent.insert(parent.into(), Arc::clone(site));
+                }
+            }
         }
         found
     }
 
-    /// `host` is in lower case, without port and final dot.
+    /// `host` is in lower case, without port and final dot. The host itself, else the longest wildcard.
     pub(crate) fn find(&self, host: &str) -> Option<&Arc<Site>> {
-        self.by_host.get(host).or_else(|| self.loopback.as_ref().filter(|_| is_loopback(host)))
+        let exact = self.by_host.get(host).or_else(|| self.loopback.as_ref().filter(|_| is_loopback(host)));
+        exact.or_else(|| self.below(host))
+    }
+
+    fn below(&self, host: &str) -> Option<&Arc<Site>> {
+        if self.by_parent.is_empty() {
+            return None;
+        }
+        let mut parents = std::iter::successors(host.split_once('.'), |(_, rest)| rest.split_once('.'));
+        parents.find_map(|(label, parent)| self.by_parent.get(parent).filter(|_| !label.is_empty()))
     }
 }
 

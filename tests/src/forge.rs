@@ -40,6 +40,7 @@ pub fn claims(issuer: &str, domain: &str) -> AccessToken {
         domain: domain.to_owned(),
         owner: None,
         owner_level: OwnerLevel::new(0),
+        scope: None,
     }
 }
 

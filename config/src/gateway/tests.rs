@@ -1,6 +1,8 @@
 use std::fs;
+use std::net::SocketAddr;
 
 use super::*;
+use crate::SecretSource;
 
 const SITE: &str = "[[site]]\nurl = 'https://a.example'\norigin = 'http://127.0.0.1:3000'\n";
 
@@ -68,8 +70,9 @@ fn with_tls_plain_http_is_taken_only_where_it_is_written() {
     assert_eq!(found.listen, []);
     let found = found.tls.unwrap();
     assert_eq!(found.listen, [address("127.0.0.1:8443")]);
-    assert_eq!(found.certificate, Path::new("/etc/lime/tls.crt"));
-    assert_eq!(found.key, Path::new("/keys/tls.key"));
+    let [certificate] = &found.certificates[..] else { panic!("one certificate") };
+    assert_eq!(certificate.chain, Path::new("/etc/lime/tls.crt"));
+    assert_eq!(certificate.key, Path::new("/keys/tls.key"));
     assert_eq!(server(&format!("listen = '127.0.0.1:80'\n{tls}"), &[]).listen, [address("127.0.0.1:80")]);
     refuse(
         "[server.tls]\nkey = 'k'",

@@ -19,6 +19,12 @@ fn site(lines: &str) -> Site {
     gateway.sites.pop().unwrap()
 }
 
+/// The paths that ask for a passport.
+fn protected(site: &Site) -> Vec<String> {
+    let asking = |route: &&Route| *route.policy == *Policy::passport();
+    site.routes().iter().filter(asking).map(|route| route.path.to_string()).collect()
+}
+
 #[track_caller]
 fn refuse(text: &str, problem: &str) {
     assert_eq!(parse(text).unwrap_err().to_string(), problem);
@@ -29,7 +35,7 @@ fn a_site_that_says_little_is_only_observed() {
     let site = site("");
     assert_eq!((site.mode, site.login, site.session_ttl), (Mode::Observe, Login::Off, Duration::from_hours(1)));
     assert_eq!((site.shared_cache, site.owner_headers), (SharedCache::No, OwnerHeaders::No));
-    assert!(site.protect.is_empty() && site.issuer.is_none() && site.credential.is_none());
+    assert!(!site.protects() && site.issuers.is_empty() && site.credential.is_none());
     assert!(site.revocation_max_stale.is_none() && site.contact.is_none());
     assert_eq!(site.defined_at.to_string(), "lime.toml:3");
 }
@@ -42,8 +48,8 @@ fn a_site_may_say_all_there_is() {
     let site = site(all);
     assert_eq!((site.mode, site.login, site.session_ttl), (Mode::Enforce, Login::Edge, Duration::from_hours(24)));
     assert_eq!((site.shared_cache, site.owner_headers), (SharedCache::Yes, OwnerHeaders::Yes));
-    assert_eq!(site.protect, ["/a".parse().unwrap(), "/b/*".parse().unwrap()]);
-    assert_eq!(site.issuer.unwrap().as_str(), "https://id.example");
+    assert_eq!(protected(&site), ["/a", "/b/*"]);
+    assert_eq!(site.lime_issuer().unwrap().url.as_str(), "https://id.example");
     assert_eq!(site.credential, Some(SecretSource::File("shop.token".into())));
     assert_eq!(site.revocation_max_stale, Some(Duration::from_mins(5)));
     assert_eq!(site.contact.as_deref(), Some("a@a.example"));
@@ -51,8 +57,8 @@ fn a_site_may_say_all_there_is() {
 
 #[test]
 fn protect_takes_a_single_path_and_the_whole_site() {
-    assert_eq!(site(&format!("{ISSUER}protect = '/*'")).protect, ["/*".parse().unwrap()]);
-    assert_eq!(site("protect = []").protect, []);
+    assert_eq!(protected(&site(&format!("{ISSUER}protect = '/*'"))), ["/*"]);
+    assert_eq!(protected(&site("protect = []")), [""; 0]);
 }
 
 #[test]
@@ -88,7 +94,7 @@ fn a_key_without_its_companions_is_refused() {
 fn a_companion_that_is_wrong_is_the_only_problem() {
     refuse(
         &format!("{START}issuer = 'id.example'\n{CREDENTIAL}protect = ['/a']\nlogin = 'edge'\nmode = 'enforce'"),
-        "lime.toml:4:10: `issuer`: no scheme in front: write http://id.example or https://id.example",
+        "lime.toml:4:10: `issuer`: there is no issuer `id.example`: write [issuer.id.example] with its keys, or the URL of one, like \"https://id.example.net\"",
     );
     refuse(
         &format!("{START}{ISSUER}protect = ['a']\nmode = 'enforce'"),
@@ -192,7 +198,7 @@ fn what_is_allowed_but_should_be_known_is_said() {
     );
     warns(
         &enforced.replace("https://id.example", "http://id.example"),
-        &[&format!("{at} `issuer` http://id.example is not https: whoever sits between can replace its keys")],
+        &["lime.toml:4: `issuer` http://id.example is not https: whoever sits between can replace its keys"],
     );
     warns(&enforced.replace("https://a.example", "http://localhost"), &[]);
 }

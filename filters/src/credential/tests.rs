@@ -10,7 +10,7 @@ fn check(line: &str, expected: &str) {
     let value = HeaderValue::from_bytes(line.as_bytes()).unwrap();
     let found = match reader.credential(&value) {
         None => "site",
-        Some(Credential::AccessToken(text)) => {
+        Some(Credential::AccessToken(text, _)) => {
             assert_eq!(text.text.trim(), text.text);
             "token"
         }

@@ -104,7 +104,7 @@ fn the_help_says_how_to_get_in_here() {
     let kind = |reply: &Reply| reply.headers.iter().find(|(name, _)| name == CONTENT_TYPE).unwrap().1.clone();
     assert_eq!(kind(&help(Some(&site), Accepts::Document)), "text/markdown; charset=utf-8");
     assert_eq!(kind(&help(Some(&site), Accepts::Html)), "text/html; charset=utf-8");
-    let open = Site { issuer: None, login: config::Login::Off, protect: Vec::new(), ..site };
+    let open = Site { issuers: Vec::new(), login: config::Login::Off, ..site }.with_routes(Vec::new());
     assert!(text(&help(Some(&open), Accepts::Document).body).contains("asks agents for nothing"));
     assert!(text(&help(None, Accepts::Document).body).starts_with("# How agents get in\n"));
 }

@@ -51,7 +51,7 @@ fn ways_in_are_absolute_and_of_the_sites_own_url() {
     let ways = &document(Some(&site), Reason::InvalidToken, None)["ways_in"];
     assert_eq!(ways[0]["body"]["domain"], "localhost");
     assert_eq!(ways[1]["at"], "http://localhost:8080/.lime/login");
-    let closed = Site { issuer: None, login: Login::Off, ..site };
+    let closed = Site { issuers: Vec::new(), login: Login::Off, ..site };
     assert_eq!(document(Some(&closed), Reason::InvalidToken, None)["ways_in"], serde_json::json!([]));
 }
 

@@ -75,6 +75,7 @@ impl Signer {
             domain,
             owner: Some(agent.owner.clone()),
             owner_level: agent.owner_level,
+            scope: None,
         };
         self.sign(key, token).await
     }

@@ -26,6 +26,7 @@ fn access_token(lifetime: Duration) -> AccessToken {
         domain: "shop.example.com".into(),
         owner: Some("owner-1".parse().unwrap()),
         owner_level: crate::OwnerLevel::new(2),
+        scope: None,
     }
 }
 

@@ -1,6 +1,6 @@
 use std::sync::mpsc;
 
-use filters::{DecisionWord, Trust};
+use filters::DecisionWord;
 
 use super::*;
 
@@ -25,14 +25,7 @@ impl Write for Sink {
 }
 
 fn decision() -> Decision {
-    Decision {
-        word: DecisionWord::Allow,
-        reason: None,
-        fault: None,
-        trust: Trust::Unknown,
-        identity: None,
-        policy: None,
-    }
+    Decision { word: DecisionWord::Allow, ..Decision::undecided() }
 }
 
 fn record<'a>(path: &'a [u8], decision: &'a Decision) -> Record<'a> {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use aws_lc_rs::digest;
-use config::WebOrigin;
+use config::IssuerUrl;
 use filters::RevocationRow;
 use passport::{KeyId, SiteId, UnixTime};
 use serde::de::DeserializeOwned;
@@ -23,7 +23,7 @@ pub(super) struct FileNames {
 }
 
 impl FileNames {
-    pub(super) fn of(issuer: &WebOrigin) -> Self {
+    pub(super) fn of(issuer: &IssuerUrl) -> Self {
         let name = to_hex(digest::digest(&digest::SHA256, issuer.as_str().as_bytes()).as_ref());
         let name = name.get(..16).unwrap_or_default();
         Self { keys: format!("keys-{name}.json"), revocations: format!("revocations-{name}.json") }

@@ -9,13 +9,15 @@ use crate::secret::Secret;
 
 const START: UnixTime = UnixTime::from_secs(1_795_532_400);
 
-fn open(folder: &Path, now: UnixTime) -> Issuer {
+fn open(folder: &Path, now: UnixTime) -> Arc<Issuer> {
     let secret = folder.join("secret");
     std::fs::write(&secret, "0123456789abcdef0123456789abcdef").unwrap();
     let secret = Secret::open(Some(&SecretSource::File(secret)), folder).unwrap();
     let files = Arc::new(StateFiles::new(folder.to_owned(), &secret));
     let metrics = Metrics::new().unwrap().issuer("https://id.example");
-    Issuer::open("https://id.example".parse().unwrap(), files, metrics, Arc::default(), now)
+    let place = config::Place { file: Path::new("lime.toml").into(), line: 7 };
+    let config = Arc::new(TrustedIssuer::lime("https://id.example".parse().unwrap(), place));
+    Arc::new(Issuer::open(config, files, metrics, Arc::default(), now))
 }
 
 fn key() -> &'static SigningKey {
@@ -54,7 +56,7 @@ fn keys_that_nobody_confirms_for_a_day_are_given_up() {
     let issuer = open(folder.path(), START);
     fetch(&issuer, START);
     issuer.save();
-    let day = KEYS_MAX_STALE;
+    let day = issuer.config.jwks.max_stale;
     assert_eq!(open(folder.path(), START.plus(day)).view().keys.len(), 1);
     assert_eq!(open(folder.path(), START.plus(day + Duration::from_secs(1))).view().keys.len(), 0);
     issuer.lost(START.plus(day));
@@ -111,7 +113,7 @@ fn rows_are_taken_once_and_in_order() {
 fn contact_with_a_followed_log_is_what_the_log_says() {
     let folder = tempfile::tempdir().unwrap();
     let issuer = open(folder.path(), START);
-    issuer.follow_log();
+    let _followed = issuer.follow_log();
     fetch(&issuer, START);
     assert_eq!((issuer.view().contact, issuer.view().last_contact), (Contact::Kept, None));
     issuer.heard(START);
@@ -136,7 +138,7 @@ fn with_the_revocation_file_gone_the_log_was_never_heard() {
     issuer.save();
     std::fs::remove_file(revocations_file(folder.path())).unwrap();
     let again = open(folder.path(), START);
-    again.follow_log();
+    let _followed = again.follow_log();
     let view = again.view();
     assert_eq!((view.keys.len(), view.last_contact, view.revocations.is_lost()), (1, None, false));
 }
@@ -154,19 +156,19 @@ fn an_edited_revocation_file_leaves_them_lost_until_the_log_was_read() {
     assert!(!open(folder.path(), START).view().revocations.is_lost(), "nobody would read the log");
     let mut again = open(folder.path(), START);
     for _ in 0..2 {
-        again.follow_log();
+        let _followed = again.follow_log();
         assert!(again.view().revocations.is_lost() && again.view().last_contact.is_none());
         again.took_site_ids([("https://shop.example".to_owned(), "site-1".parse().unwrap())]);
         again.save();
         again = open(folder.path(), START);
     }
-    again.follow_log();
+    let _followed = again.follow_log();
     again.took_rows(Vec::new(), 1, Rows::All { known: None });
-    again.follow_log();
+    let _followed = again.follow_log();
     assert!(!again.view().revocations.is_lost());
     again.save();
     let again = open(folder.path(), START);
-    again.follow_log();
+    let _followed = again.follow_log();
     assert!(!again.view().revocations.is_lost());
 }
 

@@ -1,14 +1,15 @@
 //! Passports of approved logins on their way from the event stream to the site they are for.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
 use passport::{Expected, LoginPassport, LoginRequestId, Refusal, SiteId, verify};
 
 use super::Link;
 use super::events::Approved;
+use crate::account::Account;
 use crate::clock::now;
-use crate::sites::Site;
 
 /// How far the issuer's clock and ours may differ.
 const LEEWAY: Duration = Duration::from_secs(30);
@@ -29,12 +30,11 @@ impl<'a> Approvals<'a> {
 
     /// Gives a passport that counts to the site it is for.
     pub(super) fn take(&mut self, approved: Approved) {
-        let Some(login) = self.site(&approved.site_id).and_then(|site| site.login.as_ref()) else {
+        let Some(login) = self.account(&approved.site_id).and_then(|account| account.login.as_ref()) else {
             return self.refused(&approved, "it is for no site of ours that has logins");
         };
         let issuer = &self.link.issuer;
-        let expected =
-            Expected { issuer: issuer.origin.as_str(), recipient: approved.site_id.as_str(), leeway: LEEWAY };
+        let expected = Expected { issuer: issuer.url().as_str(), recipient: approved.site_id.as_str(), leeway: LEEWAY };
         match verify::<LoginPassport>(&approved.agent_passport_jwt, &issuer.view().keys, &expected, now()) {
             Ok(passport) if passport.request_id == approved.login_request_id => login.approved(passport, now()),
             Ok(_) => self.refused(&approved, "it is for another request"),
@@ -55,18 +55,18 @@ impl<'a> Approvals<'a> {
 
     /// Nobody approved it in time.
     pub(super) fn expired(&self, request: &LoginRequestId, site: &SiteId) {
-        if let Some(login) = self.site(site).and_then(|site| site.login.as_ref()) {
+        if let Some(login) = self.account(site).and_then(|account| account.login.as_ref()) {
             login.expired(request, now());
         }
     }
 
-    fn site(&self, id: &SiteId) -> Option<&'a Site> {
-        let has_id = |site: &&std::sync::Arc<Site>| site.id.load().as_deref() == Some(id);
-        self.link.sites.iter().find(has_id).map(std::sync::Arc::as_ref)
+    fn account(&self, id: &SiteId) -> Option<&'a Account> {
+        let has_id = |account: &&Arc<Account>| account.id.load().as_deref() == Some(id);
+        self.link.accounts.iter().find(has_id).map(Arc::as_ref)
     }
 
     fn refused(&self, approved: &Approved, why: &str) {
-        let issuer = &self.link.issuer.origin;
+        let issuer = self.link.issuer.url();
         tracing::warn!(%issuer, request = %approved.login_request_id, why, "a login passport was refused");
     }
 }

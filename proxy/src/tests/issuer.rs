@@ -158,6 +158,7 @@ impl Issuer {
             domain: "shop.example".to_owned(),
             owner: Some("owner-1".parse().unwrap()),
             owner_level: OwnerLevel::new(2),
+            scope: None,
         };
         key(signed_by).sign(&token).unwrap()
     }

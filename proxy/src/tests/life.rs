@@ -70,7 +70,7 @@ async fn every_address_of_a_name_is_tried() {
     let folder = tempfile::tempdir().unwrap();
     let origin = Origin::start().await;
     let mut named = site("https://shop.example", origin.address);
-    named.origin = format!("http://localhost:{}", origin.address.port()).parse().unwrap();
+    named.origin = config::Origin::new(format!("http://localhost:{}", origin.address.port()).parse().unwrap());
     let rig = Rig::start(folder.path(), vec![named]).await;
     for _ in 0..3 {
         assert_eq!(rig.get("/", &[]).await.status, 200);
@@ -82,7 +82,7 @@ async fn a_name_without_an_address_is_a_bad_gateway() {
     let folder = tempfile::tempdir().unwrap();
     let origin = Origin::start().await;
     let mut named = shop(origin.address);
-    named.origin = "http://nowhere.invalid:3000".parse().unwrap();
+    named.origin = config::Origin::new("http://nowhere.invalid:3000".parse().unwrap());
     let rig = Rig::start(folder.path(), vec![named]).await;
     let answer = rig.get("/", &[]).await;
     assert_eq!((answer.status, answer.reason().as_str()), (502, "upstream_refused"));

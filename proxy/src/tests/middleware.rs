@@ -79,7 +79,7 @@ async fn another_proxy_becomes_a_gateway_by_calling_the_gate() {
     let (origin, issuer) = (Origin::start().await, Issuer::start().await);
     let server = Server::new(folder.path().join("state"));
     let sites = vec![guarded(origin.address, issuer.address)];
-    let gateway = Gateway::prepare_with_log(Config { server, sites }, std::io::sink()).unwrap();
+    let gateway = Gateway::prepare_with_log(Config::new(server, sites), std::io::sink()).unwrap();
     let theirs = Theirs { gate: gateway.gate(), origin: origin.address };
     let (ready, is_ready) = oneshot::channel();
     tokio::spawn(gateway.keep_up_to_date(move || ready.send(()).unwrap()));

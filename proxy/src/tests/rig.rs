@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use config::{Mode, Place, SecretSource, Server, Site};
+use config::{Mode, Place, SecretSource, Server, Site, TrustedIssuer};
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -53,12 +53,14 @@ pub(super) fn site(url: &str, origin: SocketAddr) -> Site {
 
 /// `shop.example` as it asks for passports of `issuer` below `/agents/`.
 pub(super) fn guarded(origin: SocketAddr, issuer: SocketAddr) -> Site {
-    Site {
-        mode: Mode::Enforce,
-        protect: vec!["/agents/*".parse().unwrap()],
-        issuer: Some(format!("http://{issuer}").parse().unwrap()),
-        ..shop(origin)
-    }
+    Site { mode: Mode::Enforce, issuers: vec![trusted(issuer)], ..shop(origin) }
+        .protecting(["/agents/*".parse().unwrap()])
+}
+
+/// An issuer of ours, as a site trusts it.
+pub(super) fn trusted(issuer: SocketAddr) -> Arc<TrustedIssuer> {
+    let place = Place { file: Path::new("lime.toml").into(), line: 7 };
+    Arc::new(TrustedIssuer::lime(format!("http://{issuer}").parse().unwrap(), place))
 }
 
 /// A credential for [`guarded`] in a file of `folder`.
@@ -81,7 +83,7 @@ impl Rig {
         let (plain, ops) = (bind(), bind());
         let tls: Vec<TcpListener> = server.tls.iter().map(|_| bind()).collect();
         let log = Arc::new(Mutex::default());
-        let gateway = Gateway::prepare_with_log(config::Gateway { server, sites }, Sink(Arc::clone(&log))).unwrap();
+        let gateway = Gateway::prepare_with_log(config::Gateway::new(server, sites), Sink(Arc::clone(&log))).unwrap();
         let (stop, stopped) = oneshot::channel();
         let (address, ops_address) = (plain.local_addr().unwrap(), ops.local_addr().unwrap());
         let tls_address = tls.first().map(|listener| listener.local_addr().unwrap());

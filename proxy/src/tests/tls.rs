@@ -1,10 +1,10 @@
 //! HTTPS from certificate files.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use config::{Gateway as Config, Server, Tls};
+use config::{Certificate, Gateway as Config, Place, Server, Tls};
 
 use http::Request;
 use rustls::pki_types::CertificateDer;
@@ -20,7 +20,9 @@ use crate::{Error, Gateway};
 /// Self-signed for `shop.example`, for these tests only.
 fn tls(key: &str) -> Tls {
     let file = |name: &str| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("src/tests").join(name);
-    Tls { listen: vec![Tls::LISTEN], certificate: file("shop.example.crt"), key: file(key) }
+    let defined_at = Place { file: Path::new("lime.toml").into(), line: 3 };
+    let certificate = Certificate { chain: file("shop.example.crt"), key: file(key), defined_at };
+    Tls { listen: vec![Tls::LISTEN], certificates: vec![certificate] }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -50,14 +52,14 @@ async fn a_key_that_is_not_the_certificates_is_found_before_the_first_connection
     for key in ["other.key", "nowhere.key", "shop.example.crt"] {
         let mut server = Server::new(folder.path().join("state"));
         server.tls = Some(tls(key));
-        let refused = Gateway::prepare(Config { server, sites: vec![shop(origin.address)] });
+        let refused = Gateway::prepare(Config::new(server, vec![shop(origin.address)]));
         assert!(matches!(refused, Err(Error::Certificate { .. })), "{key}: {refused:?}");
     }
 }
 
 async fn h2(rig: &Rig) -> h2::client::SendRequest<Bytes> {
     let mut roots = RootCertStore::empty();
-    roots.add(CertificateDer::from_pem_file(tls("").certificate).unwrap()).unwrap();
+    roots.add(CertificateDer::from_pem_file(&tls("").certificates[0].chain).unwrap()).unwrap();
     let mut config = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
     config.alpn_protocols = vec![b"h2".to_vec()];
     let stream = TcpStream::connect(rig.tls.unwrap()).await.unwrap();

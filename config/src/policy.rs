@@ -1,0 +1,211 @@
+//! What a path asks of those who want it: `[policy.NAME]`.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::{Arc, LazyLock};
+
+use passport::OwnerLevel;
+
+use crate::limit::Limit;
+use crate::reader::{Key, Reported, Table};
+use crate::surroundings::Entry;
+use crate::value::Value;
+
+const REQUIRE: Key = Key::new("require", r#""passport""#);
+const SCOPES: Key = Key::new("scopes", r#"["orders:write"]"#);
+const OWNER_LEVEL: Key = Key::new("owner_level", "1");
+const AGENTS: Key = Key::new("agents", r#"{ deny = ["AGENT_ID"] }"#);
+const OWNERS: Key = Key::new("owners", r#"{ allow = ["OWNER_ID"] }"#);
+const LIMIT: Key = Key::new("limit", r#"{ per = "agent", rate = "60/m" }"#);
+
+const ALLOW: Key = Key::new("allow", r#"["ID"]"#);
+const DENY: Key = Key::new("deny", r#"["ID"]"#);
+
+/// Most ids of a list. Whoever has more has a group, which is the issuer's to know.
+const LISTED_MAX: usize = 10_000;
+
+/// What a path asks for. Built in are [`Policy::open`] and [`Policy::passport`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Policy {
+    /// As routes, logs and metrics name it.
+    pub name: Box<str>,
+    /// The least that must be known of whoever asks.
+    pub require: Require,
+    /// Scopes that a credential must have, all of them (RFC 6749 §3.3).
+    pub scopes: Vec<Box<str>>,
+    /// The least level of the agent's owner.
+    pub owner_level: OwnerLevel,
+    /// Which agents.
+    pub agents: Listed,
+    /// Agents of which owners. One whose owner is unknown is on no list.
+    pub owners: Listed,
+    /// How often.
+    pub limits: Vec<Limit>,
+}
+
+/// The least that must be known of whoever asks. Each rung takes those of the ones above it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Require {
+    /// Nothing.
+    None,
+    /// That work was done.
+    Cleared,
+    /// Who it is, by a passport.
+    Passport,
+}
+
+impl Require {
+    const WORDS: [(&str, Self); 3] = [("none", Self::None), ("cleared", Self::Cleared), ("passport", Self::Passport)];
+
+    /// The word of the configuration.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Cleared => "cleared",
+            Self::Passport => "passport",
+        }
+    }
+}
+
+impl fmt::Display for Require {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A list of who may, and one of who may not.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Listed {
+    /// Nobody else may; `None`: everybody may.
+    pub allow: Option<BTreeSet<Box<str>>>,
+    /// These may not, whatever else is written.
+    pub deny: BTreeSet<Box<str>>,
+}
+
+impl Listed {
+    /// Whether an id is let in. One that is not known is on neither list.
+    #[must_use]
+    pub fn admits(&self, id: Option<&str>) -> bool {
+        match id {
+            Some(id) => !self.deny.contains(id) && self.allow.as_ref().is_none_or(|allow| allow.contains(id)),
+            None => self.allow.is_none(),
+        }
+    }
+
+    /// Whether it says anything at all.
+    #[must_use]
+    pub fn is_everybody(&self) -> bool {
+        self.allow.is_none() && self.deny.is_empty()
+    }
+
+    fn read(table: &mut Table<'_>) -> Result<Self, Reported> {
+        let allow = table.optional(ALLOW, ids);
+        let deny = table.optional(DENY, ids);
+        let (allow, deny) = (allow?, deny?.unwrap_or_default());
+        if allow.as_ref().is_some_and(BTreeSet::is_empty) {
+            let text = "`allow = []` lets nobody in: write the ids that may, or leave it out for everybody";
+            return Err(table.report(ALLOW, text));
+        }
+        if let Some(both) = allow.iter().flatten().find(|id| deny.contains(*id)) {
+            return Err(table.report(DENY, &format!("`deny`: `{both}` also stands under `allow`: keep one of the two")));
+        }
+        Ok(Self { allow, deny })
+    }
+}
+
+fn ids(value: Value<'_>) -> Result<BTreeSet<Box<str>>, Reported> {
+    let ids = value.each(|id| id.string().map(Box::from))?;
+    Ok(ids.into_iter().take(LISTED_MAX).collect())
+}
+
+static OPEN: LazyLock<Arc<Policy>> = LazyLock::new(|| Arc::new(Policy::new("open", Require::None)));
+static PASSPORT: LazyLock<Arc<Policy>> = LazyLock::new(|| Arc::new(Policy::new("passport", Require::Passport)));
+
+impl Policy {
+    /// The names that need no table.
+    pub(crate) const BUILT_IN: [&str; 2] = ["open", "passport"];
+
+    /// A policy that asks for nothing but `require`.
+    #[must_use]
+    pub fn new(name: &str, require: Require) -> Self {
+        Self {
+            name: name.into(),
+            require,
+            scopes: Vec::new(),
+            owner_level: OwnerLevel::default(),
+            agents: Listed::default(),
+            owners: Listed::default(),
+            limits: Vec::new(),
+        }
+    }
+
+    /// Asks for nothing: what a path is about which nothing is written.
+    #[must_use]
+    pub fn open() -> Arc<Self> {
+        Arc::clone(&OPEN)
+    }
+
+    /// Asks for a passport: what `protect` means.
+    #[must_use]
+    pub fn passport() -> Arc<Self> {
+        Arc::clone(&PASSPORT)
+    }
+
+    /// Reads `[policy.NAME]`.
+    pub(crate) fn read(table: &mut Table<'_>, name: &str) -> Result<Entry<Self>, Reported> {
+        let require = table.required(REQUIRE, |value| require(&value));
+        let scopes = table.optional(SCOPES, |value| value.each(|item| scope(&item)));
+        let owner_level = table.optional(OWNER_LEVEL, |value| value.integer(0..=255));
+        let agents = table.optional(AGENTS, |value| value.into_table("in `agents`")?.read_all(Listed::read));
+        let owners = table.optional(OWNERS, |value| value.into_table("in `owners`")?.read_all(Listed::read));
+        let limits = table.optional(LIMIT, Limit::read_all);
+        let policy = Self {
+            scopes: scopes?.unwrap_or_default(),
+            owner_level: OwnerLevel::new(u8::try_from(owner_level?.unwrap_or_default()).unwrap_or(u8::MAX)),
+            agents: agents?.unwrap_or_default(),
+            owners: owners?.unwrap_or_default(),
+            limits: limits?.unwrap_or_default(),
+            ..Self::new(name, require?)
+        };
+        policy.judge(table);
+        if Self::BUILT_IN.contains(&name) {
+            let text = format!("[policy.{name}] is built in and cannot be another: choose another name");
+            return Err(table.report(REQUIRE, &text));
+        }
+        Ok(Entry { table: Arc::new(policy), place: table.place(REQUIRE) })
+    }
+
+    /// What only a passport tells cannot be asked of those who have none.
+    fn judge(&self, table: &Table<'_>) {
+        if self.require == Require::Passport {
+            return;
+        }
+        for key in [SCOPES, OWNER_LEVEL, AGENTS, OWNERS].into_iter().filter(|key| table.written(*key).is_some()) {
+            let text = format!("`{}` is told by a passport: write `require = \"passport\"` beside it", key.name);
+            table.report(key, &text);
+        }
+    }
+}
+
+fn require(value: &Value<'_>) -> Result<Require, Reported> {
+    if value.string()? == "signed" {
+        return Err(value.report("`signed` is not served yet: write \"passport\""));
+    }
+    value.word(&Require::WORDS)
+}
+
+/// RFC 6749 §3.3: what a scope may be made of.
+fn scope(value: &Value<'_>) -> Result<Box<str>, Reported> {
+    value.parsed_by(|text| {
+        let is_allowed = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\');
+        if text.bytes().all(is_allowed) {
+            Ok(text.into())
+        } else {
+            Err(format!("`{text}` is no scope: write one word, like \"orders:write\", and a list for several"))
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests;

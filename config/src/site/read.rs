@@ -1,0 +1,230 @@
+//! How a `[[site]]` is read.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+
+use super::{Login, Mode, OwnerHeaders, SharedCache, Site, claims};
+use crate::limit::Limit;
+use crate::reader::{Key, Reported, Table};
+use crate::route::{Route, Routes};
+use crate::surroundings::Surroundings;
+use crate::value::Value;
+use crate::{HostPattern, Origin, Policy, Require, SecretSource, TrustedIssuer, WebOrigin};
+
+const URL: Key = Key::new("url", r#""https://shop.example.com""#);
+const ALSO: Key = Key::new("also", r#"["www.shop.example.com"]"#);
+const ORIGIN: Key = Key::new("origin", r#""http://127.0.0.1:3000""#);
+const MODE: Key = Key::new("mode", r#""observe""#);
+const PROTECT: Key = Key::new("protect", r#"["/agents/*"]"#);
+const ROUTE: Key = Key::new("route", r#"[{ path = "/api/*", policy = "passport" }]"#);
+const POLICY: Key = Key::new("policy", r#""open""#);
+const LIMIT: Key = Key::new("limit", r#"{ per = "client", rate = "60/m" }"#);
+const CORS: Key = Key::new("cors", r#"["https://app.example.com"]"#);
+const ISSUER: Key = Key::new("issuer", r#""https://id.example.net""#);
+const CREDENTIAL: Key = Key::new("credential", r#"{ file = "/etc/lime/shop.token" }"#);
+const LOGIN: Key = Key::new("login", r#""edge""#);
+const SESSION_TTL: Key = Key::new("session_ttl", r#""1h""#);
+const SHARED_CACHE: Key = Key::new("shared_cache", "true");
+const OWNER_HEADERS: Key = Key::new("owner_headers", "true");
+const REVOCATION_MAX_STALE: Key = Key::new("revocation_max_stale", r#""5m""#);
+const CONTACT: Key = Key::new("contact", r#""agents@shop.example.com""#);
+
+impl Site {
+    /// Reads a `[[site]]`.
+    pub(crate) fn read(table: &mut Table<'_>, around: &mut Surroundings) -> Result<Self, Reported> {
+        let url = table.required(URL, Value::parsed::<WebOrigin>);
+        let also = table.optional(ALSO, |value| value.each(Value::parsed::<HostPattern>));
+        let origin = table.required(ORIGIN, Origin::read);
+        let mode = table.optional(MODE, |value| value.word(&Mode::ALL.map(|mode| (mode.as_str(), mode))));
+        let asked = Asked::read(table, around);
+        let issuers = table.optional(ISSUER, |value| issuers(value, around));
+        let limits = table.optional(LIMIT, Limit::read_all);
+        let cors = table.optional(CORS, |value| value.each(Value::parsed));
+        let credential = table.optional(CREDENTIAL, SecretSource::of);
+        let login = table.optional(LOGIN, |value| value.word(&Login::WORDS));
+        let session_ttl = table.optional(SESSION_TTL, |value| value.duration(Self::SESSION_TTL_RANGE));
+        let shared_cache = table.optional(SHARED_CACHE, Value::boolean);
+        let owner_headers = table.optional(OWNER_HEADERS, Value::boolean);
+        let revocation_max_stale = table.optional(REVOCATION_MAX_STALE, |value| value.duration(Self::MAX_STALE_RANGE));
+        let contact = table.optional(CONTACT, |value| value.string().map(str::to_owned));
+
+        claim_hosts(table, &url, &also, around);
+        refuse_loop(table, &origin, around);
+        ask_for_companions(table, &mode, &login, &asked, &issuers);
+
+        let (place, origin, asked) = (table.place(ORIGIN), origin?, asked?);
+        let first = origin.targets.first().cloned().ok_or_else(|| table.report(ORIGIN, "`origin`: no target"))?;
+        let site = Self::new(url?, first, place);
+        Ok(Self {
+            also: also?.unwrap_or_default(),
+            origin,
+            mode: mode?.unwrap_or(site.mode),
+            policy: asked.policy,
+            routes: Routes::new(asked.routes),
+            issuers: issuers?.unwrap_or_default(),
+            limits: limits?.unwrap_or_default(),
+            cors: cors?.unwrap_or_default(),
+            credential: credential?,
+            login: login?.unwrap_or(site.login),
+            session_ttl: session_ttl?.unwrap_or(site.session_ttl),
+            shared_cache: if shared_cache? == Some(true) { SharedCache::Yes } else { SharedCache::No },
+            owner_headers: if owner_headers? == Some(true) { OwnerHeaders::Yes } else { OwnerHeaders::No },
+            revocation_max_stale: revocation_max_stale?,
+            contact: contact?,
+            ..site
+        })
+    }
+}
+
+/// What paths ask for: `protect`, or `policy` and `[[site.route]]`.
+struct Asked {
+    policy: Arc<Policy>,
+    routes: Vec<Route>,
+}
+
+impl Asked {
+    fn read(table: &mut Table<'_>, around: &Surroundings) -> Result<Self, Reported> {
+        let protect = table.optional(PROTECT, |value| value.each(Value::parsed));
+        let policy = table.optional(POLICY, |value| around.policy(&value));
+        let routes =
+            table.sections(ROUTE, "in [[site.route]]", |route| Route::read(route, |value| around.policy(&value)));
+        let (protect, policy, routes) = (protect?, policy?, routes?);
+        if protect.is_some() && !routes.is_empty() {
+            let text = "`protect` is short for routes: write its paths as [[site.route]] with `policy = \"passport\"`";
+            return Err(table.report(PROTECT, text));
+        }
+        if protect.is_some() && policy.is_some() {
+            let text =
+                "`protect` is short for routes in a site that is open otherwise: write [[site.route]] in its place";
+            return Err(table.report(PROTECT, text));
+        }
+        let Some(protect) = protect else {
+            judge_routes(table, &routes)?;
+            if policy.is_none() && !routes.is_empty() {
+                let text =
+                    "a site with routes says what every other path asks for: write `policy = \"open\"`, or another";
+                return Err(table.report(ROUTE, text));
+            }
+            return Ok(Self { policy: policy.unwrap_or_else(Policy::open), routes });
+        };
+        let place = table.place(PROTECT);
+        let routes = protect.into_iter().map(|path| Route::protecting(path, place.clone())).collect();
+        Ok(Self { policy: Policy::open(), routes })
+    }
+
+    fn asks_for(&self, require: Require) -> bool {
+        std::iter::once(&self.policy)
+            .chain(self.routes.iter().map(|route| &route.policy))
+            .any(|policy| policy.require >= require)
+    }
+}
+
+/// Two routes of which neither is the more specific would make the order of lines a rule.
+fn judge_routes(table: &Table<'_>, routes: &[Route]) -> Result<(), Reported> {
+    if routes.len() > Site::ROUTES_MAX {
+        let text = format!("more than {} routes: join those of one policy into folders", Site::ROUTES_MAX);
+        return Err(table.report(ROUTE, &text));
+    }
+    let mut judged = Ok(());
+    for (index, route) in routes.iter().enumerate() {
+        let tie = routes.iter().take(index).find_map(|first| Some((first, first.ties_with(route)?)));
+        if let Some((first, common)) = tie {
+            let text = format!(
+                "the route at {} never counts: the one at {} has the path {} for {common} too: remove one of the two",
+                route.defined_at, first.defined_at, route.path
+            );
+            judged = Err(table.report_at(&route.defined_at, &text));
+        }
+    }
+    judged
+}
+
+fn issuers(value: Value<'_>, around: &mut Surroundings) -> Result<Vec<Arc<TrustedIssuer>>, Reported> {
+    let around = RefCell::new(around);
+    value.each_and_all(
+        |item| around.borrow_mut().issuer(&item, item.place()),
+        |issuers| {
+            if issuers.len() > Site::ISSUERS_MAX {
+                return Err(format!("more than {} issuers: write those that agents here come from", Site::ISSUERS_MAX));
+            }
+            let is_twice = |(index, issuer): &(usize, &Arc<TrustedIssuer>)| {
+                issuers.iter().take(*index).any(|first| first.url == issuer.url)
+            };
+            match issuers.iter().enumerate().find(is_twice) {
+                Some((_, issuer)) => Err(format!("{} stands twice: keep one", issuer.url)),
+                None => Ok(()),
+            }
+        },
+    )
+}
+
+/// One host, one site. All names of this machine count as one.
+fn claim_hosts(
+    table: &Table<'_>,
+    url: &Result<WebOrigin, Reported>,
+    also: &Result<Option<Vec<HostPattern>>, Reported>,
+    around: &mut Surroundings,
+) {
+    let Ok(url) = url else { return };
+    let also = also.as_ref().ok().and_then(Option::as_deref).unwrap_or_default();
+    for (index, host) in claims(url, also).into_iter().enumerate() {
+        let key = if index == 0 { URL } else { ALSO };
+        if let Err(first) = around.claim(&host, &table.place(key)) {
+            let text =
+                format!("`{}`: {host} is already the host of the site at {first}: remove one of the two", key.name);
+            table.report(key, &text);
+        }
+    }
+}
+
+/// A site that is the gateway itself would send each request round and round.
+fn refuse_loop(table: &Table<'_>, origin: &Result<Origin, Reported>, around: &Surroundings) {
+    let Ok(origin) = origin else { return };
+    if origin.target_among(&around.addresses).is_some() {
+        table.report(ORIGIN, "`origin`: the gateway itself listens there: write where the site itself listens");
+    }
+}
+
+/// Some keys mean nothing without others. One that is there but wrong counts as there: its own problem is enough.
+fn ask_for_companions(
+    table: &Table<'_>,
+    mode: &Result<Option<Mode>, Reported>,
+    login: &Result<Option<Login>, Reported>,
+    asked: &Result<Asked, Reported>,
+    issuers: &Result<Option<Vec<Arc<TrustedIssuer>>>, Reported>,
+) {
+    let lacks = |key| table.written(key).is_none();
+    let asks_for = |require| asked.as_ref().map_or(true, |asked| asked.asks_for(require));
+    if matches!(mode, Ok(Some(Mode::Enforce))) && !asks_for(Require::Cleared) {
+        let text = "`enforce` has nothing to enforce: write the paths that are for agents, `protect = [\"/agents/*\"]`";
+        table.report(MODE, text);
+    }
+    if asks_for(Require::Passport) && lacks(ISSUER) {
+        let key = [PROTECT, ROUTE, POLICY].into_iter().find(|key| !lacks(*key)).unwrap_or(PROTECT);
+        let text = format!(
+            "`{}`: whose passports count here? write `issuer = \"https://id.example.net\"` beside it",
+            key.name
+        );
+        table.report(key, &text);
+    }
+    let lime = match issuers {
+        Ok(issuers) => issuers.iter().flatten().filter(|issuer| issuer.is_lime()).count(),
+        Err(_) => 1,
+    };
+    if !lacks(CREDENTIAL) && lime != 1 {
+        let text = if lacks(ISSUER) {
+            "`credential` is for an issuer: write `issuer = \"https://id.example.net\"` beside it"
+        } else {
+            "`credential` is for one Lime issuer: write exactly one of those in `issuer`"
+        };
+        table.report(CREDENTIAL, text);
+    }
+    if matches!(login, Ok(Some(Login::Edge))) && (lacks(ISSUER) || lacks(CREDENTIAL)) {
+        let text = "`login = \"edge\"` opens logins at the issuer: write `issuer` and `credential` beside it";
+        table.report(LOGIN, text);
+    }
+    if !lacks(REVOCATION_MAX_STALE) && lacks(CREDENTIAL) {
+        let text = "`revocation_max_stale` counts from the issuer's last word: write `credential` beside it";
+        table.report(REVOCATION_MAX_STALE, text);
+    }
+}

@@ -1,0 +1,130 @@
+//! The limits of a site: which of them a request is counted against, and what is said about it.
+
+use std::collections::hash_map::DefaultHasher;
+use std::hash::{Hash as _, Hasher as _};
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use config::{Limit, LimitPer, Policy, Site};
+use http::{HeaderName, HeaderValue};
+
+use crate::limiter::{Allowance, Granted, Limiter};
+use crate::{Identity, Request};
+
+/// What is left of a limit (draft-ietf-httpapi-ratelimit-headers-10).
+const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
+/// What the limit is.
+const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+
+/// All limits of a site, each with a number that stays the same over a reload.
+#[derive(Debug)]
+pub(crate) struct Limits {
+    of_site: Vec<Numbered>,
+    of_policies: Vec<(Arc<Policy>, Vec<Numbered>)>,
+}
+
+/// A limit, and what tells it from all others of the process.
+#[derive(Debug)]
+struct Numbered {
+    number: u64,
+    limit: Limit,
+}
+
+/// The limit that came nearest to being reached, or that was.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Met<'a> {
+    pub(crate) limit: &'a Limit,
+    pub(crate) allowance: Allowance,
+}
+
+impl Limits {
+    pub(crate) fn new(site: &Site) -> Self {
+        let numbered = |scope: &str, limits: &[Limit]| {
+            let number = |limit: &Limit| {
+                let mut hasher = DefaultHasher::new();
+                (site.url.as_str(), scope, limit).hash(&mut hasher);
+                Numbered { number: hasher.finish(), limit: limit.clone() }
+            };
+            limits.iter().map(number).collect()
+        };
+        let mut of_policies: Vec<(Arc<Policy>, Vec<Numbered>)> = Vec::new();
+        for policy in site.policies().filter(|policy| !policy.limits.is_empty()) {
+            if !of_policies.iter().any(|(known, _)| Arc::ptr_eq(known, policy)) {
+                let scope = format!("policy {}", policy.name);
+                of_policies.push((Arc::clone(policy), numbered(&scope, &policy.limits)));
+            }
+        }
+        Self { of_site: numbered("site", &site.limits), of_policies }
+    }
+
+    /// Counts a request against each limit that is for it, until one is reached. `None` when none is for it.
+    pub(crate) fn take(
+        &self,
+        limiter: &Limiter,
+        policy: &Arc<Policy>,
+        request: &Request<'_>,
+        identity: Option<&Identity>,
+        elapsed: Duration,
+    ) -> Option<Met<'_>> {
+        let of_policy = self.of_policies.iter().find(|(known, _)| Arc::ptr_eq(known, policy)).map(|(_, limits)| limits);
+        let mut nearest: Option<Met<'_>> = None;
+        for Numbered { number, limit } in of_policy.into_iter().flatten().chain(&self.of_site) {
+            let allowance = match (limit.per, identity, request.client) {
+                (LimitPer::Site, _, _) => limiter.take(*number, b"", limit, elapsed),
+                (LimitPer::Agent, Some(identity), _) => {
+                    limiter.take(*number, identity.agent.as_str().as_bytes(), limit, elapsed)
+                }
+                (LimitPer::Owner, Some(identity), _) => match &identity.owner {
+                    Some(owner) => limiter.take(*number, owner.as_str().as_bytes(), limit, elapsed),
+                    None => continue,
+                },
+                (LimitPer::Client, _, Some(client)) => match network(client) {
+                    Network::V4(octets) => limiter.take(*number, &octets, limit, elapsed),
+                    Network::V6(octets) => limiter.take(*number, &octets, limit, elapsed),
+                },
+                (LimitPer::Agent | LimitPer::Owner, None, _) | (LimitPer::Client, _, None) => continue,
+            };
+            let met = Met { limit, allowance };
+            if let Granted::No { .. } = allowance.granted {
+                return Some(met);
+            }
+            if nearest.is_none_or(|nearest| allowance.left < nearest.allowance.left) {
+                nearest = Some(met);
+            }
+        }
+        nearest
+    }
+}
+
+/// What counts as one client.
+enum Network {
+    V4([u8; 4]),
+    /// The first 56 bits: what a household is given.
+    V6([u8; 7]),
+}
+
+fn network(client: IpAddr) -> Network {
+    match client.to_canonical() {
+        IpAddr::V4(address) => Network::V4(address.octets()),
+        IpAddr::V6(address) => Network::V6(address.octets().first_chunk().copied().unwrap_or_default()),
+    }
+}
+
+impl Met<'_> {
+    /// `RateLimit` and `RateLimit-Policy`. Seconds are whole, and rounded up.
+    pub(crate) fn headers(&self) -> [(HeaderName, HeaderValue); 2] {
+        let Limit { per, rate, burst } = self.limit;
+        let (name, left) = (per.as_str(), self.allowance.left);
+        let policy = format!("\"{name}\";q={};w={};burst={burst}", rate.count, rate.period.as_secs());
+        let state = format!("\"{name}\";r={left};t={}", whole_seconds(self.allowance.full_after));
+        // Both are ASCII.
+        let value = |text: &str| HeaderValue::from_str(text).unwrap_or(HeaderValue::from_static("?0"));
+        [(RATE_LIMIT_POLICY, value(&policy)), (RATE_LIMIT, value(&state))]
+    }
+}
+
+/// Rounded up, at least 1: who comes back in the same second is refused again.
+pub(crate) fn whole_seconds(duration: Duration) -> u64 {
+    (duration.as_secs() + u64::from(duration.subsec_nanos() > 0)).max(1)
+}
