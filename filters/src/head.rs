@@ -47,7 +47,7 @@ impl<'a> RequestLine<'a> {
         if !is_token(method) {
             return Err(Reason::FramingInvalid);
         }
-        if target.is_empty() || target.iter().any(|byte| *byte <= b' ' || *byte == 0x7f) {
+        if !is_target(target) {
             return Err(Reason::PathInvalid);
         }
         Ok(Self { method, target, version })
@@ -139,7 +139,7 @@ impl<'a> Fields<'a> {
             return Err(Reason::MethodNotAllowed);
         }
         let authority = line.authority()?;
-        let is_one = self.hosts == 1 && !self.host.is_empty() && authority.is_none_or(|asked| asked == self.host);
+        let is_one = self.hosts == 1 && is_host(self.host) && authority.is_none_or(|asked| asked == self.host);
         if is_one { Ok(()) } else { Err(Reason::HostInvalid) }
     }
 }
@@ -157,6 +157,23 @@ fn is_named(found: &[u8], name: &[u8]) -> bool {
 fn split_once(bytes: &[u8], at: u8) -> Option<(&[u8], &[u8])> {
     let (before, rest) = bytes.split_at_checked(memchr(at, bytes)?)?;
     Some((before, rest.get(1..)?))
+}
+
+/// Whether a target can be forwarded byte for byte. A fragment is for the client alone (RFC 9112 §3.2), and would be cut
+/// off in silence; brackets and the like are refused by the parser behind us, without a word.
+fn is_target(target: &[u8]) -> bool {
+    let path_ends = memchr(b'?', target).unwrap_or(target.len());
+    let (path, query) = target.split_at_checked(path_ends).unwrap_or((target, b""));
+    let is_odd = |byte: &u8| *byte <= b' ' || b"#<>\x7f".contains(byte);
+    let is_odd_in_path = |byte: &u8| *byte == b'`' || is_odd(byte);
+    let is_odd_in_query = |byte: &u8| *byte == b'"' || is_odd(byte);
+    !target.is_empty() && !path.iter().any(is_odd_in_path) && !query.iter().any(is_odd_in_query)
+}
+
+/// Whether a field can be a host name or address with a port, by its bytes. Which it is, is judged later.
+fn is_host(host: &[u8]) -> bool {
+    let is_allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._:[]".contains(byte);
+    !host.is_empty() && host.iter().all(is_allowed)
 }
 
 /// RFC 9110 §5.6.2.

@@ -88,7 +88,10 @@ fn a_request_line_is_a_method_a_target_and_a_version() {
     ] {
         check(&format!("{line}\r\nHost: a\r\n\r\n"), Err(Reason::FramingInvalid));
     }
-    for target in ["", " /", "/ ", "/a b", "/a\tb", "a", "a:80", "http:/a", "http:a", "ftp://a/", "//", "**"] {
+    for target in [
+        "", " /", "/ ", "/a b", "/a\tb", "a", "a:80", "http:/a", "http:a", "ftp://a/", "//", "**", "/a#b", "/a?b#c",
+        "#", "/<a>", "/a?<b>", "/a`", "/a?\"b\"",
+    ] {
         let expected = if target == "//" { Ok(()) } else { Err(Reason::PathInvalid) };
         check(&format!("GET {target} HTTP/1.1\r\nHost: a\r\n\r\n"), expected);
     }
@@ -108,6 +111,10 @@ fn a_request_names_one_host() {
         "GET http://a:80/ HTTP/1.1\r\nHost: a\r\n\r\n",
         "GET http:/// HTTP/1.1\r\nHost: a\r\n\r\n",
         "GET http://a\\b/ HTTP/1.1\r\nHost: a\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: a@b\r\n\r\n",
+        "GET http://a@b/ HTTP/1.1\r\nHost: a@b\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: a/b\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: a,b\r\n\r\n",
     ] {
         check(raw, Err(Reason::HostInvalid));
     }
