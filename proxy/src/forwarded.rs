@@ -139,10 +139,21 @@ fn chain(before: Option<&HeaderMap>, peer: IpAddr) -> String {
     chain
 }
 
-/// Names by which a proxy speaks for others, in every mixture of `-` and `_`, which origins fold together.
+/// Names by which a proxy speaks for others, in every mixture of `-` and `_`, which origins fold together; and those by
+/// which frameworks take another path or method than the one in the request line, which is the one that was judged.
 fn speaks_for_others(name: &HeaderName) -> bool {
-    const NAMES: [&[u8]; 6] =
-        [b"forwarded", b"x-real-ip", b"x-request-id", b"x-original-url", b"x-rewrite-url", b"x-forwarded"];
+    const NAMES: [&[u8]; 10] = [
+        b"forwarded",
+        b"x-real-ip",
+        b"x-request-id",
+        b"x-original-url",
+        b"x-original-uri",
+        b"x-rewrite-url",
+        b"x-forwarded",
+        b"x-http-method-override",
+        b"x-http-method",
+        b"x-method-override",
+    ];
     if !matches!(name.as_str().as_bytes(), [b'x' | b'f', ..]) {
         return false;
     }
