@@ -160,14 +160,15 @@ fn split_once(bytes: &[u8], at: u8) -> Option<(&[u8], &[u8])> {
 }
 
 /// Whether a target can be forwarded byte for byte. A fragment is for the client alone (RFC 9112 §3.2), and would be cut
-/// off in silence; brackets and the like are refused by the parser behind us, without a word.
+/// off in silence; brackets and the like, and what is no UTF-8, are refused by the parser behind us without a word.
 fn is_target(target: &[u8]) -> bool {
     let path_ends = memchr(b'?', target).unwrap_or(target.len());
     let (path, query) = target.split_at_checked(path_ends).unwrap_or((target, b""));
     let is_odd = |byte: &u8| *byte <= b' ' || b"#<>\x7f".contains(byte);
     let is_odd_in_path = |byte: &u8| *byte == b'`' || is_odd(byte);
     let is_odd_in_query = |byte: &u8| *byte == b'"' || is_odd(byte);
-    !target.is_empty() && !path.iter().any(is_odd_in_path) && !query.iter().any(is_odd_in_query)
+    let is_plain = !path.iter().any(is_odd_in_path) && !query.iter().any(is_odd_in_query);
+    !target.is_empty() && is_plain && str::from_utf8(target).is_ok()
 }
 
 /// Whether a field can be a host name or address with a port, by its bytes. Which it is, is judged later.

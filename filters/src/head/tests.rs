@@ -98,6 +98,15 @@ fn a_request_line_is_a_method_a_target_and_a_version() {
 }
 
 #[test]
+fn a_target_is_text() {
+    check("GET /caf\u{e9}?\u{e9} HTTP/1.1\r\nHost: a\r\n\r\n", Ok(()));
+    for target in [&b"/\xe9"[..], b"/\xc0\xaf", b"/?\xff"] {
+        let raw = [b"GET ", target, b" HTTP/1.1\r\nHost: a\r\n\r\n"].concat();
+        assert_eq!(judge_head(&raw), Err(Reason::PathInvalid), "{target:?}");
+    }
+}
+
+#[test]
 fn a_request_names_one_host() {
     for raw in [
         "GET / HTTP/1.1\r\nX: y\r\n\r\n",
