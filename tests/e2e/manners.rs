@@ -5,7 +5,7 @@ use std::io::{BufReader, Read as _, Write as _};
 use std::time::Duration;
 
 use lime_tests::http::{self, connect};
-use lime_tests::{Answer, Gateway, Output, Stream, Stub, python};
+use lime_tests::{Answer, Certificate, Gateway, Output, Stream, Stub};
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -162,36 +162,15 @@ fn a_connection_is_kept_for_the_next_request() {
 #[test]
 fn a_certificate_from_files_is_served() {
     let folder = TempDir::new().unwrap();
-    let make = "from cryptography import x509\n\
-        from cryptography.hazmat.primitives import hashes, serialization as s\n\
-        from cryptography.hazmat.primitives.asymmetric import ec\n\
-        import datetime as d, sys\n\
-        key = ec.generate_private_key(ec.SECP256R1())\n\
-        name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, 'shop.lime.test')])\n\
-        now = d.datetime.now(d.timezone.utc)\n\
-        made = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())\n\
-        made = made.serial_number(1).not_valid_before(now - d.timedelta(1)).not_valid_after(now + d.timedelta(1))\n\
-        made = made.add_extension(x509.SubjectAlternativeName([x509.DNSName('shop.lime.test')]), False)\n\
-        made = made.sign(key, hashes.SHA256())\n\
-        open(sys.argv[1] + '/tls.crt', 'wb').write(made.public_bytes(s.Encoding.PEM))\n\
-        pem = key.private_bytes(s.Encoding.PEM, s.PrivateFormat.PKCS8, s.NoEncryption())\n\
-        open(sys.argv[1] + '/tls.key', 'wb').write(pem)\n";
-    let mut command = python::python();
-    command.args(["-c", make]).arg(folder.path());
-    assert_eq!(Output::of(command).code, 0);
+    let certificate = Certificate::make(folder.path(), &["shop.lime.test"]);
     let origin = Stub::saying("over tls");
     let port = lime_tests::free_port();
-    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
-    let tls = format!(
-        "[server.tls]\nlisten = \"127.0.0.1:{port}\"\ncertificate = {:?}\nkey = {:?}\n",
-        path("tls.crt"),
-        path("tls.key")
-    );
+    let tls = certificate.settings(port);
     let gateway = Gateway::start(|_, _| {
         format!("[server]\n{tls}[[site]]\nurl = \"https://shop.lime.test\"\norigin = \"{}\"\n", origin.url)
     });
     let mut curl = std::process::Command::new("curl");
-    curl.args(["-sS", "--noproxy", "*", "--cacert", &path("tls.crt")]);
+    curl.args(["-sS", "--noproxy", "*", "--cacert", certificate.chain.to_str().unwrap()]);
     curl.args(["--resolve", &format!("shop.lime.test:{port}:127.0.0.1"), &format!("https://shop.lime.test:{port}/")]);
     let fetched = Output::of(curl);
     assert_eq!((fetched.code, fetched.stdout.as_str()), (0, "over tls"), "{}", fetched.stderr);

@@ -3,6 +3,9 @@
 use std::time::{Duration, SystemTime};
 
 use aws_lc_rs::hmac;
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::rsa::KeySize;
+use aws_lc_rs::signature::{KeyPair as _, RSA_PKCS1_SHA256, RsaEncoding, RsaKeyPair};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use passport::{AccessToken, Audience, LoginPassport, OwnerLevel, PassportVersion, SigningKey, UnixTime};
@@ -125,4 +128,58 @@ pub fn with_claim(token: &str, name: &str, value: Value) -> String {
     claims[name] = value;
     let signature = token.rsplit('.').next().unwrap();
     format!("{}.{signature}", unsigned(&header_of(token), &claims))
+}
+
+/// A key that signs whatever it is given, good or not: the issuer that a test plays.
+#[derive(Debug)]
+pub struct Forger {
+    pair: RsaKeyPair,
+    kid: String,
+}
+
+impl Forger {
+    /// A new key of this name. Takes a moment: a test makes one and keeps it.
+    #[must_use]
+    pub fn new(kid: &str) -> Self {
+        Self { pair: RsaKeyPair::generate(KeySize::Rsa2048).unwrap(), kid: kid.to_owned() }
+    }
+
+    /// The public key as it is published.
+    #[must_use]
+    pub fn jwk(&self) -> Value {
+        let public = self.pair.public_key();
+        let number = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
+        json!({
+            "kty": "RSA", "use": "sig", "alg": "RS256", "kid": self.kid,
+            "n": number(public.modulus().big_endian_without_leading_zero()),
+            "e": number(public.exponent().big_endian_without_leading_zero()),
+        })
+    }
+
+    /// The header of a good access token.
+    #[must_use]
+    pub fn header(&self) -> Value {
+        json!({ "alg": "RS256", "typ": "at+jwt", "kid": self.kid })
+    }
+
+    /// These claims as an access token.
+    #[must_use]
+    pub fn token(&self, claims: &Value) -> String {
+        self.sign(&self.header(), claims)
+    }
+
+    /// Any header over any claims, signed with RS256 whatever the header says.
+    #[must_use]
+    pub fn sign(&self, header: &Value, claims: &Value) -> String {
+        self.sign_text(&RSA_PKCS1_SHA256, &header.to_string(), &claims.to_string())
+    }
+
+    /// Any texts as header and claims, signed as asked.
+    #[must_use]
+    pub fn sign_text(&self, algorithm: &'static dyn RsaEncoding, header: &str, claims: &str) -> String {
+        let text = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims));
+        let mut signature = vec![0; self.pair.public_modulus_len()];
+        self.pair.sign(algorithm, &SystemRandom::new(), text.as_bytes(), &mut signature).unwrap();
+        format!("{text}.{}", URL_SAFE_NO_PAD.encode(signature))
+    }
 }

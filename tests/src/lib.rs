@@ -2,8 +2,8 @@
 //!
 //! It must never know how a part of Lime works inside: a test sees what an operator, an agent or a site sees. Reading
 //! order: [`Process`] (anything that runs), [`Issuer`] and [`Gateway`] (the two that are tested), then what stands around
-//! them: [`Nginx`], [`python`], [`Stub`] (a server that says what a test tells it to), [`forge`] (tokens nobody should
-//! believe).
+//! them: [`Nginx`], [`python`], [`Stub`] (a server that says what a test tells it to), [`Echo`] (an origin that keeps every
+//! byte), [`Wire`] and [`Http2`] (clients that no library would be), [`forge`] (tokens nobody should believe).
 #![expect(
     clippy::expect_used,
     clippy::indexing_slicing,
@@ -12,9 +12,13 @@
     reason = "what cannot go on here fails the test it serves"
 )]
 
+mod certificate;
+mod dice;
+mod echo;
 pub mod forge;
 mod gateway;
 pub mod http;
+mod http2;
 mod issuer;
 mod lime;
 mod nginx;
@@ -24,8 +28,13 @@ pub mod python;
 mod sse;
 mod stub;
 mod wait;
+mod wire;
 
+pub use certificate::Certificate;
+pub use dice::Dice;
+pub use echo::{Echo, Reached};
 pub use gateway::Gateway;
+pub use http2::{End, Frames, Http2, frame, header_block};
 pub use issuer::{Agent, Challenge, Issuer, IssuerSetup, Registered};
 pub use lime::{Output, lime, rounds};
 pub use nginx::Nginx;
@@ -34,3 +43,4 @@ pub use process::Process;
 pub use sse::Stream;
 pub use stub::{Answer, Received, Stub};
 pub use wait::{holds_for, until, within};
+pub use wire::Wire;
