@@ -3,7 +3,7 @@
 //! A module a theme. [`sdk`]: the published SDKs, at the issuer and through the gateway. The issuer: [`issuer`],
 //! [`crash`], [`operator`]. The agent's side: [`agent`]. The gateway, most of it in a [`scene`]: [`in_front_of_nginx`],
 //! [`edge_login`], [`standing`], [`outage`], [`rotation`], [`unknown_keys`], [`hostile`], [`manners`],
-//! [`gateway_operator`]. And [`up`], all of it at once.
+//! [`gateway_operator`], and what others have let through: [`security`]. And [`up`], all of it at once.
 #![cfg(test)]
 
 mod agent;
@@ -19,6 +19,7 @@ mod outage;
 mod rotation;
 mod scene;
 mod sdk;
+mod security;
 mod standing;
 mod unknown_keys;
 mod up;
