@@ -3,7 +3,8 @@
 //! It must never know how a part of Lime works inside: a test sees what an operator, an agent or a site sees. Reading
 //! order: [`Process`] (anything that runs), [`Issuer`] and [`Gateway`] (the two that are tested), then what stands around
 //! them: [`Nginx`], [`python`], [`Stub`] (a server that says what a test tells it to), [`Echo`] (an origin that keeps every
-//! byte), [`Wire`] and [`Http2`] (clients that no library would be), [`forge`] (tokens nobody should believe).
+//! byte), [`Wire`] and [`Http2`] (clients that no library would be), [`forge`] (tokens nobody should believe),
+//! [`readings`] (what origins make of a path).
 #![expect(
     clippy::expect_used,
     clippy::indexing_slicing,
@@ -25,6 +26,7 @@ mod nginx;
 mod port;
 mod process;
 pub mod python;
+pub mod readings;
 mod sse;
 mod stub;
 mod wait;

@@ -1,10 +1,11 @@
 //! Group P over thousands of paths that nobody wrote: what is decided is decided on the bytes that are forwarded, and no
 //! reading of them leads past a passport.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::time::Duration;
 
 use lime_tests::http::Reply;
+use lime_tests::readings::readings;
 use lime_tests::{Dice, Reached, Wire, within};
 use serde_json::Value;
 
@@ -200,74 +201,6 @@ fn logged(path: &[u8]) -> String {
 
 fn is_protected(path: &[u8]) -> bool {
     path == b"/agents" || path.starts_with(b"/agents/")
-}
-
-/// Every path that an origin may make of one: decoded not at all, once or twice, its slashes merged, its dots resolved,
-/// its parameters cut, its backslashes turned, in any order. Written anew, so that it shares no mistake with the gateway.
-fn readings(path: &[u8]) -> HashSet<Vec<u8>> {
-    let mut seen = HashSet::from([(path.to_vec(), 0)]);
-    let mut open = vec![(path.to_vec(), 0)];
-    while let Some((path, decodings)) = open.pop() {
-        let mut found = vec![(merge(&path), decodings), (resolve(&path), decodings), (cut(&path), decodings)];
-        found.push((path.iter().map(|byte| if *byte == b'\\' { b'/' } else { *byte }).collect(), decodings));
-        if decodings < 2 {
-            found.push((decode(&path), decodings + 1));
-        }
-        open.extend(found.into_iter().filter(|state| seen.insert(state.clone())));
-    }
-    seen.into_iter().map(|(path, _)| path).collect()
-}
-
-fn merge(path: &[u8]) -> Vec<u8> {
-    let mut merged: Vec<u8> = Vec::new();
-    for byte in path {
-        if *byte != b'/' || merged.last() != Some(&b'/') {
-            merged.push(*byte);
-        }
-    }
-    merged
-}
-
-fn resolve(path: &[u8]) -> Vec<u8> {
-    let mut output: Vec<Vec<u8>> = Vec::new();
-    let segments: Vec<&[u8]> = path.split(|byte| *byte == b'/').skip(1).collect();
-    for (number, segment) in segments.iter().enumerate() {
-        let is_last = number + 1 == segments.len();
-        if *segment == b".." {
-            output.pop();
-        } else if *segment != b"." {
-            output.push(segment.to_vec());
-            continue;
-        }
-        if is_last {
-            output.push(Vec::new());
-        }
-    }
-    [b"/".to_vec(), output.join(&b'/')].concat()
-}
-
-fn cut(path: &[u8]) -> Vec<u8> {
-    let segments = path.split(|byte| *byte == b'/');
-    segments.map(|segment| segment.split(|byte| *byte == b';').next().unwrap().to_vec()).collect::<Vec<_>>().join(&b'/')
-}
-
-fn decode(path: &[u8]) -> Vec<u8> {
-    let digit = |byte: u8| char::from(byte).to_digit(16);
-    let (mut decoded, mut at) = (Vec::new(), 0);
-    while at < path.len() {
-        let pair = path.get(at + 1).zip(path.get(at + 2)).filter(|_| path[at] == b'%');
-        match pair.and_then(|(high, low)| digit(*high).zip(digit(*low))) {
-            Some((high, low)) => {
-                decoded.push(u8::try_from(high * 16 + low).unwrap());
-                at += 3;
-            }
-            None => {
-                decoded.push(path[at]);
-                at += 1;
-            }
-        }
-    }
-    decoded
 }
 
 /// P5, P6: every character there is in ASCII, and some beyond it, in a path and in a query, is forwarded as it came or
