@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::records;
+
 /// Nothing under test takes longer, unless it hangs.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -101,6 +103,7 @@ impl Request {
         if name == "Host" {
             self.headers.clear();
         }
+        records::header(name, value.as_ref());
         self.headers.push((name.to_owned(), value.as_ref().to_owned()));
         self
     }

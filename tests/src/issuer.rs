@@ -9,10 +9,13 @@ use tempfile::TempDir;
 
 use crate::http::{self, Reply};
 use crate::lime::{Output, lime};
-use crate::{Process, Stream, free_port};
+use crate::{Process, Stream, free_port, records};
 
 /// Twelve bits take a debug build some milliseconds.
 const POW_DIFFICULTY: u8 = 12;
+
+/// Eighteen digits.
+const NONCE_START: u64 = 700_000_000_000_000_000;
 
 /// How an issuer is to be configured.
 #[derive(Clone, Debug, Default)]
@@ -124,10 +127,12 @@ impl Challenge {
         pow::solve(&self.text, difficulty, start, u64::MAX).unwrap()
     }
 
-    /// A nonce that solves it.
+    /// A nonce that solves it: a long one, which stands in no log by chance.
     #[must_use]
     pub fn solve(&self) -> String {
-        self.solve_from(0).to_string()
+        let nonce = self.solve_from(NONCE_START).to_string();
+        records::secret(&nonce);
+        nonce
     }
 }
 
@@ -195,7 +200,7 @@ impl Issuer {
     #[must_use]
     pub fn site(&self, owner: &str, url: &str) -> Registered {
         let site = self.operate(&["site", "add", "--owner", owner, "--name", "Site", "--url", url]);
-        Registered { id: text(&site, "site_id"), token: text(&site, "site_token") }
+        Registered { id: text(&site, "site_id"), token: secret(&site, "site_token") }
     }
 
     /// Registers an agent of `owner` that may log in at `sites`; at any, if there is none.
@@ -207,7 +212,7 @@ impl Issuer {
         }
         sites.iter().for_each(|site| arguments.extend(["--site", site]));
         let agent = self.operate(&arguments);
-        Agent { id: text(&agent, "agent_id"), token: text(&agent, "agent_token") }
+        Agent { id: text(&agent, "agent_id"), token: secret(&agent, "agent_token") }
     }
 
     /// Registers a gateway credential of `owner` for `sites`.
@@ -216,7 +221,7 @@ impl Issuer {
         let mut arguments = vec!["gateway", "add", "--owner", owner, "--name", "Gateway"];
         sites.iter().for_each(|site| arguments.extend(["--site", site]));
         let gateway = self.operate(&arguments);
-        Registered { id: text(&gateway, "gateway_id"), token: text(&gateway, "gateway_token") }
+        Registered { id: text(&gateway, "gateway_id"), token: secret(&gateway, "gateway_token") }
     }
 
     /// Asks `GET path` below the API base.
@@ -299,4 +304,12 @@ impl Issuer {
 #[track_caller]
 fn text(object: &Value, member: &str) -> String {
     object[member].as_str().unwrap_or_else(|| panic!("no {member} in {object}")).to_owned()
+}
+
+/// A member that must be in no log.
+#[track_caller]
+fn secret(object: &Value, member: &str) -> String {
+    let secret = text(object, member);
+    records::secret(&secret);
+    secret
 }

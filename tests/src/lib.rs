@@ -27,6 +27,7 @@ mod port;
 mod process;
 pub mod python;
 pub mod readings;
+pub mod records;
 mod sse;
 mod stub;
 mod wait;

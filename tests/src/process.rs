@@ -1,7 +1,7 @@
 //! A process under test: its output is kept, and it ends with its test.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader, Read};
+use std::io::{BufRead as _, BufReader, Read, Write as _};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex};
@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use crate::records;
 use crate::wait::within;
 
 /// A debug build on a busy machine of two cores takes its time.
@@ -38,8 +39,19 @@ impl Process {
         let mut child = command.spawn().unwrap_or_else(|error| panic!("{name} does not start: {error}"));
         let said = Arc::new(Mutex::new(String::new()));
         let (sender, lines) = channel();
-        collect(child.stdout.take().unwrap(), Arc::clone(&said), move |line| drop(sender.send(line)));
-        collect(child.stderr.take().unwrap(), Arc::clone(&said), drop);
+        let log = Arc::new(Mutex::new(records::log(name)));
+        let keep = move |line: &str| {
+            // What is printed once for whoever started it is no log: `lime up` hands out its tokens so.
+            if let Some(log) = log.lock().unwrap().as_mut().filter(|_| !line.contains("\"event\":\"ready\"")) {
+                writeln!(log, "{line}").unwrap();
+            }
+        };
+        let keep_stderr = keep.clone();
+        collect(child.stdout.take().unwrap(), Arc::clone(&said), move |line| {
+            keep(&line);
+            drop(sender.send(line));
+        });
+        collect(child.stderr.take().unwrap(), Arc::clone(&said), move |line| keep_stderr(&line));
         Self { name: name.to_owned(), child, lines: Mutex::new(lines), said }
     }
 
