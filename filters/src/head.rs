@@ -11,7 +11,7 @@ use crate::Reason;
 pub const HEAD_BYTES_MAX: usize = 32 * 1024;
 
 /// Most fields. Pingora parses no more of them.
-const FIELDS_MAX: usize = 256;
+pub const HEAD_FIELDS_MAX: usize = 256;
 
 /// What a request line says (RFC 9112 §3), as it came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,7 +96,7 @@ pub fn judge_head(raw: &[u8]) -> Result<(), Reason> {
         }
         start += length + 2;
     }
-    if count > FIELDS_MAX {
+    if count > HEAD_FIELDS_MAX {
         return Err(Reason::HeaderTooLarge);
     }
     fields.judge(&request_line.ok_or(Reason::FramingInvalid)?)

@@ -39,7 +39,7 @@ pub use chain::Chain;
 pub use cookie::{cookie_name, set_cookie};
 pub use edits::{Edits, HeaderEdit};
 pub use fault::Fault;
-pub use head::{HEAD_BYTES_MAX, RequestLine, judge_head};
+pub use head::{HEAD_BYTES_MAX, HEAD_FIELDS_MAX, RequestLine, judge_head};
 pub use identity::{Identity, Scopes, ShownAs, Trust};
 pub use limiter::Limiter;
 pub use page::help;

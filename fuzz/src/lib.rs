@@ -5,9 +5,10 @@ use std::path::Path;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
+use config::Mode;
 use filters::{
-    Chain, Contact, Edits, HeaderEdit, IssuerView, Moment, Outcome, Request, Revocations, Session, SessionKeys,
-    VerifiedCache,
+    Chain, Contact, Edits, HeaderEdit, IssuerMoment, IssuerView, Moment, Outcome, Request, Revocations, Session,
+    SessionKeys,
 };
 use http::{HeaderMap, Method};
 use passport::{AccessToken, Audience, KeySet, OwnerLevel, SigningKey, UnixTime, jwks_document};
@@ -73,6 +74,7 @@ impl Gate {
             domain: "shop.example.com".to_owned(),
             owner: Some(session.owner.clone()),
             owner_level: session.owner_level,
+            scope: None,
         };
         let view = IssuerView {
             keys: KeySet::from_jwks(jwks_document([key.jwk()]).as_bytes()).expect("a key set"),
@@ -84,18 +86,19 @@ impl Gate {
         Self {
             token: key.sign(&claims).expect("a token"),
             session: sessions.seal(&site, &session, [3; 12]).expect("a session"),
-            chain: Chain::new(site, sessions, Arc::new(VerifiedCache::default())),
+            chain: Chain::new(site, sessions, Arc::default(), Arc::default()),
             view,
         }
     }
 
     /// Decides about a request.
     pub fn decide(&self, path: &[u8], headers: &HeaderMap) -> Decided {
-        let client = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        let client = Some(IpAddr::V4(Ipv4Addr::LOCALHOST));
         let request = Request { method: &Method::GET, path, headers, client, request_id: "01JD" };
-        let moment = Moment { now: NOW, issuer: Some(&self.view), site_id: None };
+        let known = IssuerMoment { view: Some(&self.view), site_id: None };
+        let moment = Moment { now: NOW, elapsed: Duration::ZERO, issuers: &[known] };
         let mut edits = Edits::new();
-        let outcome = self.chain.run(&request, &moment, &mut edits);
+        let outcome = self.chain.run(&request, Mode::Enforce, &moment, &mut edits);
         let mut at_origin = headers.clone();
         for edit in edits.request(headers) {
             match edit {

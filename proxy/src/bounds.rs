@@ -6,8 +6,9 @@
 use std::borrow::Cow;
 use std::net::Ipv6Addr;
 
-use filters::{HEAD_BYTES_MAX, Reason};
-use http::{Method, Version};
+use filters::{HEAD_BYTES_MAX, HEAD_FIELDS_MAX, Reason};
+use http::header::CONTENT_LENGTH;
+use http::{HeaderName, HeaderValue, Method, Version};
 use pingora::http::RequestHeader;
 
 /// Longest host name, in bytes (RFC 1035 §2.3.4).
@@ -19,18 +20,28 @@ pub(crate) fn judge(header: &RequestHeader) -> Result<(), Reason> {
     if header.method == Method::TRACE || header.method == Method::CONNECT {
         return Err(Reason::MethodNotAllowed);
     }
-    if header.version == Version::HTTP_2 {
-        let fields = header.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4);
-        if header.raw_path().len() + fields.sum::<usize>() > HEAD_BYTES_MAX {
-            return Err(Reason::HeaderTooLarge);
-        }
+    if header.version == Version::HTTP_2 { judge_fields(header) } else { Ok(()) }
+}
+
+/// What [`filters::judge_head`] holds for HTTP/1. HTTP/2 needs none of it to tell where a request ends; but it is written
+/// down for an origin that speaks HTTP/1, and read there.
+fn judge_fields(header: &RequestHeader) -> Result<(), Reason> {
+    let fields = header.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4);
+    let bytes = header.raw_path().len() + fields.sum::<usize>();
+    if bytes > HEAD_BYTES_MAX || header.headers.len() > HEAD_FIELDS_MAX {
+        return Err(Reason::HeaderTooLarge);
     }
-    Ok(())
+    let mut lengths = header.headers.get_all(CONTENT_LENGTH).iter().map(HeaderValue::as_bytes);
+    let is_length = |text: &[u8]| (1..=18).contains(&text.len()) && text.iter().all(u8::is_ascii_digit);
+    let has_one_length = lengths.next().is_none_or(is_length) && lengths.next().is_none();
+    // `_` for `-` is the same name to those who fold the two (CGI, WSGI).
+    let is_in_disguise = |name: &HeaderName| matches!(name.as_str(), "content_length" | "transfer_encoding");
+    if has_one_length && !header.headers.keys().any(is_in_disguise) { Ok(()) } else { Err(Reason::FramingInvalid) }
 }
 
 /// The host a request is for, lower case, without port and final dot.
 pub(crate) fn host(header: &RequestHeader) -> Result<Cow<'_, str>, Reason> {
-    let field = header.headers.get(http::header::HOST).map(http::HeaderValue::as_bytes);
+    let field = header.headers.get(http::header::HOST).map(HeaderValue::as_bytes);
     // HTTP/2 has it in `:authority`; Pingora refuses a `Host` that differs.
     let authority = header.uri.authority().map(|authority| authority.as_str().as_bytes());
     let text = field.or(authority).ok_or(Reason::HostInvalid)?;

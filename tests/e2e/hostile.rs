@@ -4,7 +4,7 @@ use std::io::{BufReader, Write as _};
 use std::time::{Duration, Instant};
 
 use lime_tests::http::{self, connect, raw, read_reply};
-use lime_tests::{Gateway, Stub, forge, within};
+use lime_tests::{Gateway, Stub, forge};
 use serde_json::json;
 
 use crate::scene::{DOMAIN, Scene, refused};

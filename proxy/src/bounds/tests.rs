@@ -60,3 +60,32 @@ fn methods_that_tunnel_or_echo_are_refused() {
         assert_eq!(judge(&header), expected, "{method}");
     }
 }
+
+#[test]
+fn what_came_by_http_2_is_one_request_in_http_1_too() {
+    let judged = |fields: &[(&'static str, &str)]| {
+        let mut header = RequestHeader::build("POST", b"/", None).unwrap();
+        header.set_version(Version::HTTP_2);
+        for (name, value) in fields {
+            header.append_header(*name, *value).unwrap();
+        }
+        judge(&header)
+    };
+    assert_eq!(judged(&[]), Ok(()));
+    assert_eq!(judged(&[("content-length", "5")]), Ok(()));
+    for fields in [
+        &[("content-length", "5"), ("content-length", "6")][..],
+        &[("content-length", "5"), ("content-length", "5")],
+        &[("content-length", "5,5")],
+        &[("content-length", "+5")],
+        &[("content-length", "")],
+        &[("content_length", "5")],
+        &[("transfer_encoding", "chunked")],
+    ] {
+        assert_eq!(judged(fields), Err(Reason::FramingInvalid), "{fields:?}");
+    }
+    assert_eq!(judged(&[("x", "y"); HEAD_FIELDS_MAX]), Ok(()));
+    assert_eq!(judged(&[("x", "y"); HEAD_FIELDS_MAX + 1]), Err(Reason::HeaderTooLarge));
+    let long = "y".repeat(HEAD_BYTES_MAX);
+    assert_eq!(judged(&[("x", &long)]), Err(Reason::HeaderTooLarge));
+}
