@@ -59,6 +59,7 @@ pub(crate) fn bind(config: &config::Gateway) -> Result<proxy::Listeners, Failure
         plain: listen::bind(&config.server.listen)?,
         tls: listen::bind(tls)?,
         ops: listen::bind_one(config.server.ops_listen)?,
+        auth: config.server.auth_listen.map(listen::bind_one).transpose()?,
     })
 }
 
@@ -69,6 +70,8 @@ fn ready(listeners: &proxy::Listeners) -> Result<(String, serde_json::Value), Fa
     let plain = urls(&listeners.plain)?;
     let tls: Vec<String> = urls(&listeners.tls)?.iter().map(|url| url.replacen("http", "https", 1)).collect();
     let ops = listen::url(listen::address(&listeners.ops)?);
-    let text = format!("gateway is ready at {}, operations at {ops}", [&plain[..], &tls[..]].concat().join(" "));
-    Ok((text, json!({ "event": "ready", "gateway": plain, "tls": tls, "ops": ops })))
+    let auth = listeners.auth.as_ref().map(|listener| listen::address(listener).map(listen::url)).transpose()?;
+    let also = auth.as_ref().map(|auth| format!(", forward-auth at {auth}")).unwrap_or_default();
+    let text = format!("gateway is ready at {}, operations at {ops}{also}", [&plain[..], &tls[..]].concat().join(" "));
+    Ok((text, json!({ "event": "ready", "gateway": plain, "tls": tls, "ops": ops, "auth": auth })))
 }

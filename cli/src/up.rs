@@ -93,6 +93,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), Failure> {
         plain: vec![listen::bind_one(address(&arguments.listen)?)?],
         tls: Vec::new(),
         ops: listen::bind_one(address(&arguments.ops_listen)?)?,
+        auth: None,
     };
     let asked = signals::stop()?;
     let (sender, stopped) = watch::channel(false);

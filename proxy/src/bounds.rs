@@ -48,7 +48,7 @@ pub(crate) fn host(header: &RequestHeader) -> Result<Cow<'_, str>, Reason> {
     host_of(text).ok_or(Reason::HostInvalid)
 }
 
-fn host_of(text: &[u8]) -> Option<Cow<'_, str>> {
+pub(crate) fn host_of(text: &[u8]) -> Option<Cow<'_, str>> {
     let text = std::str::from_utf8(text).ok()?;
     if let Some(rest) = text.strip_prefix('[') {
         let (address, port) = rest.split_once(']')?;

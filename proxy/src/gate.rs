@@ -7,15 +7,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
-use arrayvec::ArrayVec;
 use config::Mode;
 use filters::{
-    Accepts, Asks, Decision, DecisionWord, HeaderEdit, IssuerMoment, Moment, Reason, Reply, Request, Verdict,
-    is_own_path, judge_head, refuse,
+    Accepts, Asks, Decision, DecisionWord, HeaderEdit, Reason, Reply, Verdict, is_own_path, judge_head, refuse,
 };
 use http::HeaderValue;
 use http::header::{ALLOW, COOKIE};
-use passport::UnixTime;
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::proxy::Session;
 use tokio::sync::Notify;
@@ -24,9 +21,10 @@ use crate::access_log::AccessLog;
 use crate::clock::Timestamp;
 use crate::context::{Context, End};
 use crate::forwarded::Source;
+use crate::judge::Asked;
 use crate::metrics::Metrics;
 use crate::mode::Overrides;
-use crate::own_pages::Asked;
+use crate::own_pages::OwnPage;
 use crate::request_id::{RequestId, RequestIds};
 use crate::sites::{Site, Sites};
 use crate::snapshot::Snapshot;
@@ -35,9 +33,6 @@ use crate::{bounds, downstream, forwarded, live};
 
 /// Idle connections of clients are kept for so long, in seconds; browsers close theirs earlier or soon after.
 pub(crate) const KEEPALIVE_SECONDS: u64 = 60;
-
-/// As many as a site may trust.
-const ISSUERS_MAX: usize = config::Site::ISSUERS_MAX;
 
 /// A client that owes us the rest of a body and sends nothing for so long is gone.
 const READ_TIMEOUT: Duration = Duration::from_secs(60);
@@ -170,21 +165,15 @@ impl Gate {
         let path = downstream::path(header);
         let request_id = context.request_id.as_str();
         if is_own_path(path) {
-            let asked = Asked { site, method: &header.method, path, headers: &header.headers, source, request_id };
-            let answer = asked.answer().await;
+            let page = OwnPage { site, method: &header.method, path, headers: &header.headers, source, request_id };
+            let answer = page.answer().await;
             context.decision = of_the_gateway(answer.reason);
             return Some(answer.reply);
         }
-        let client = (!source.may_be_a_crowd()).then_some(source.client);
-        let request = Request { method: &header.method, path, headers: &header.headers, client, request_id };
-        let outcome = with_moment(site, context.at.secs(), self.shared.started.elapsed(), |moment| {
-            site.chain.run(&request, site.mode.now(), moment, &mut context.edits)
-        });
+        let asked =
+            Asked { method: &header.method, path, headers: &header.headers, source, request_id, at: context.at };
+        let outcome = self.judge(site, &asked, &mut context.edits);
         context.decision = outcome.decision;
-        if let Some(issuer) = context.decision.wants_keys_of().and_then(|issuer| site.issuers.get(issuer)) {
-            issuer.metrics.unknown_kid.inc();
-            issuer.keys_wanted.notify_one();
-        }
         match outcome.verdict {
             Verdict::Respond(reply) => Some(*reply),
             Verdict::Continue => {
@@ -334,21 +323,6 @@ impl fmt::Debug for Gate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Gate").field("sites", &self.shared.snapshot.load().all_sites.len()).finish_non_exhaustive()
     }
-}
-
-/// What is known of the site's issuers, for as long as `look` takes.
-fn with_moment<T>(site: &Site, now: UnixTime, elapsed: Duration, look: impl FnOnce(&Moment<'_>) -> T) -> T {
-    let views: ArrayVec<_, ISSUERS_MAX> = site.issuers.iter().take(ISSUERS_MAX).map(|issuer| issuer.view()).collect();
-    let account = site.account.as_deref();
-    let id = account.map(|account| account.id.load());
-    let issuers: ArrayVec<IssuerMoment<'_>, ISSUERS_MAX> = std::iter::zip(&site.issuers, &views)
-        .map(|(issuer, view)| {
-            let is_its_account = account.is_some_and(|account| Arc::ptr_eq(&account.issuer, issuer));
-            let site_id = id.as_ref().filter(|_| is_its_account).and_then(|id| id.as_deref());
-            IssuerMoment { view: Some(&***view), site_id }
-        })
-        .collect();
-    look(&Moment { now, elapsed, issuers: &issuers })
 }
 
 /// HTTP/2 may send each cookie in a line of its own, which nobody expects elsewhere (RFC 9113 §8.2.3).

@@ -17,7 +17,7 @@ const POLL_AGAIN: HeaderValue = HeaderValue::from_static("1");
 
 /// A request for one of our own pages.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Asked<'a> {
+pub(crate) struct OwnPage<'a> {
     pub(crate) site: &'a Site,
     pub(crate) method: &'a Method,
     pub(crate) path: &'a [u8],
@@ -39,7 +39,7 @@ enum Page<'a> {
     Outcome(&'a EdgeLogin, LoginRequestId),
 }
 
-impl Asked<'_> {
+impl OwnPage<'_> {
     pub(crate) async fn answer(&self) -> Answer {
         let answered = match self.page() {
             Ok(page) => self.serve(page).await,

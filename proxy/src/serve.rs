@@ -18,6 +18,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use crate::access_log::Writer;
 use crate::certificates::Certificates;
 use crate::connection::Connections;
+use crate::forward_auth::ForwardAuth;
 use crate::gate::Gate;
 use crate::gateway::GatewayProxy;
 use crate::issuer_link::Link;
@@ -39,6 +40,7 @@ use build::Ground;
 use commands::{Command, Orders};
 pub use commands::{Commands, Done, ModeChange, Refused};
 pub use listeners::Listeners;
+use listeners::Services;
 use prepare::Prepared;
 
 /// How often a stop looks whether the last request is done.
@@ -176,17 +178,15 @@ impl Gateway {
         let (shutdown, is_shutdown) = watch_channel::channel(false);
         let inside = Arc::new(AtomicUsize::new(0));
         let mut serving = JoinSet::new();
-        let operations = operations(&gate, &listeners)?;
         let most = usize::try_from(config.server.connections_max).unwrap_or(usize::MAX);
-        let proxy = proxy(&gate, &inside, most);
-        let certificates = listeners.start(
-            config.server.tls.as_ref(),
-            gate.metrics(),
-            proxy,
-            operations,
-            &is_shutdown,
-            &mut serving,
-        )?;
+        let services = Services {
+            proxy: proxy(&gate, &inside, most),
+            operations: operations(&gate, &listeners)?,
+            auth: Service::new("forward-auth".to_owned(), ForwardAuth { gate: gate.clone() }),
+        };
+        let tls = config.server.tls.as_ref();
+        let certificates = tls.map(|tls| Certificates::open(tls, gate.metrics()).map(Arc::new)).transpose()?;
+        listeners.start(services, certificates.as_ref(), &is_shutdown, &mut serving)?;
 
         let mut beside = JoinSet::new();
         beside.spawn(control.listen(commands.clone()));

@@ -3,12 +3,14 @@
 //! A module a theme. [`sdk`]: the published SDKs, at the issuer and through the gateway. The issuer: [`issuer`],
 //! [`crash`], [`operator`]. The agent's side: [`agent`]. The gateway, most of it in a [`scene`]: [`in_front_of_nginx`],
 //! [`edge_login`], [`standing`], [`outage`], [`rotation`], [`unknown_keys`], [`hostile`], [`manners`],
-//! [`gateway_operator`], and what others have let through: [`security`]. And [`up`], all of it at once.
+//! [`gateway_operator`], [`forward_auth`], [`embedded`], and what others have let through: [`security`]. And [`up`], all of it at once.
 #![cfg(test)]
 
 mod agent;
 mod crash;
 mod edge_login;
+mod embedded;
+mod forward_auth;
 mod gateway_operator;
 mod hostile;
 mod in_front_of_nginx;

@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 
 use super::Error;
 use crate::certificates::Certificates;
-use crate::metrics::Metrics;
+use crate::forward_auth::ForwardAuth;
 use crate::operations::Operations;
 
 /// Listeners, bound by the caller: a port that is taken is the command line's to report, and port 0 its to read back.
@@ -26,37 +26,45 @@ pub struct Listeners {
     pub tls: Vec<TcpListener>,
     /// Health and metrics.
     pub ops: TcpListener,
+    /// For other proxies that ask about requests (forward-auth), if any may.
+    pub auth: Option<TcpListener>,
+}
+
+/// What takes connections on them.
+pub(super) struct Services<A> {
+    pub(super) proxy: Service<A>,
+    pub(super) operations: Service<Operations>,
+    pub(super) auth: Service<ForwardAuth>,
 }
 
 impl Listeners {
     /// Starts to take connections on all of them. The tasks end when `shutdown` turns true.
     pub(super) fn start<A: ServerApp + Send + Sync + 'static>(
         self,
-        tls: Option<&config::Tls>,
-        metrics: &Metrics,
-        mut proxy: Service<A>,
-        mut operations: Service<Operations>,
+        services: Services<A>,
+        certificates: Option<&Arc<Certificates>>,
         shutdown: &ShutdownWatch,
         serving: &mut JoinSet<()>,
-    ) -> Result<Option<Arc<Certificates>>, Error> {
+    ) -> Result<(), Error> {
+        let Services { mut proxy, mut operations, mut auth } = services;
         let mut fds = Fds::new();
         for listener in self.plain {
             proxy.add_tcp(&hand_over(listener, &mut fds)?);
         }
-        let mut certificates = None;
-        if !self.tls.is_empty() {
-            let opened = Arc::new(Certificates::open(tls.ok_or(Error::NoCertificate)?, metrics)?);
-            for listener in self.tls {
-                let address = hand_over(listener, &mut fds)?;
-                proxy.add_tls_with_settings(&address, None, settings(&opened)?);
-            }
-            certificates = Some(opened);
+        for listener in self.tls {
+            let address = hand_over(listener, &mut fds)?;
+            proxy.add_tls_with_settings(&address, None, settings(certificates.ok_or(Error::NoCertificate)?)?);
         }
         serving.spawn(run(proxy, fds, shutdown.clone()));
         let mut fds = Fds::new();
         operations.add_tcp(&hand_over(self.ops, &mut fds)?);
         serving.spawn(run(operations, fds, shutdown.clone()));
-        Ok(certificates)
+        if let Some(listener) = self.auth {
+            let mut fds = Fds::new();
+            auth.add_tcp(&hand_over(listener, &mut fds)?);
+            serving.spawn(run(auth, fds, shutdown.clone()));
+        }
+        Ok(())
     }
 }
 

@@ -87,7 +87,7 @@ impl Rig {
         let (stop, stopped) = oneshot::channel();
         let (address, ops_address) = (plain.local_addr().unwrap(), ops.local_addr().unwrap());
         let tls_address = tls.first().map(|listener| listener.local_addr().unwrap());
-        let listeners = Listeners { plain: vec![plain], tls, ops };
+        let listeners = Listeners { plain: vec![plain], tls, ops, auth: None };
         let served = tokio::spawn(gateway.serve(listeners, async move { stopped.await.unwrap_or_default() }));
         let rig = Self { address, tls: tls_address, ops: ops_address, log, stop: Some(stop), served };
         // Taken only once the gateway accepts.
