@@ -2,8 +2,8 @@
 //! any bytes, before an origin that keeps every byte that reached it.
 //!
 //! A module a group, a test a row or a part of one, and the row's id in its doc comment; `tests/house.rs` counts them.
-//! [`identity_headers`] (H), [`forwarded`] (F), [`path`] and [`every_path`] (P), [`host`] (O), [`framing`] (S), [`load`]
-//! (L), [`token`] (T), [`operation`] (X). Some rows are elsewhere, where their story is told.
+//! [`identity_headers`] (H), [`forwarded`] (F), [`path`] and [`every_path`] (P), [`host`] (O), [`framing`] and [`framing_http_2`]
+//! (S), [`load`] (L), [`token`] and [`key_set`] (T), [`operation`] (X). Some rows are elsewhere, where their story is told.
 
 use std::net::SocketAddr;
 use std::sync::OnceLock;
@@ -18,8 +18,10 @@ use crate::scene::DOMAIN;
 mod every_path;
 mod forwarded;
 mod framing;
+mod framing_http_2;
 mod host;
 mod identity_headers;
+mod key_set;
 mod load;
 mod operation;
 mod path;

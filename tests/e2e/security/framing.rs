@@ -87,6 +87,10 @@ fn a_body_with_two_ends_is_refused() {
 fn a_body_with_broken_chunks_goes_no_further() {
     let shop = Shop::new();
     for chunks in [
+        "2;\nok\r\n0\r\n\r\n",
+        "2\nok\r\n0\r\n\r\n",
+        "2\r\nok\n0\r\n\r\n",
+        "2\r\nok\r\n0\r\n\n",
         "x\r\nhello\r\n0\r\n\r\n",
         "-5\r\nhello\r\n0\r\n\r\n",
         "0x5\r\nhello\r\n0\r\n\r\n",
@@ -103,6 +107,23 @@ fn a_body_with_broken_chunks_goes_no_further() {
         assert!(wire.is_closed(), "{chunks}");
     }
     assert!(!shop.echo.saw("smuggled"), "{:?}", shop.echo.reached());
+}
+
+/// S2, S3: what a client calls hop by hop changes nothing about where its request ends.
+#[test]
+fn a_connection_header_does_not_unframe_a_body() {
+    let shop = Shop::new();
+    let chunked = format!("{:x}\r\n{SMUGGLED}\r\n0\r\n\r\n", SMUGGLED.len());
+    for (named, fields, body) in [
+        ("Content-Length", format!("Content-Length: {}", SMUGGLED.len()), SMUGGLED),
+        ("Transfer-Encoding", "Transfer-Encoding: chunked".to_owned(), &chunked),
+    ] {
+        let head = format!("POST /public HTTP/1.1\r\n{HOST}Connection: {named}\r\n{fields}\r\n\r\n");
+        assert_eq!(shop.wire().send(format!("{head}{body}")).reply().status, 200, "{named}");
+        let reached = shop.echo.last();
+        assert_eq!((reached.body.as_slice(), reached.after.len()), (SMUGGLED.as_bytes(), 0), "{named}");
+    }
+    assert_eq!(shop.echo.count(), 2);
 }
 
 /// S3: lines that are none, and lengths that are no numbers.
