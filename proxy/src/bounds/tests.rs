@@ -53,6 +53,9 @@ fn methods_that_tunnel_or_echo_are_refused() {
         ("GET", Ok(())),
         ("OPTIONS", Ok(())),
         ("PURGE", Ok(())),
+        ("M-SEARCH", Ok(())),
+        ("get", Err(Reason::MethodNotAllowed)),
+        ("Post", Err(Reason::MethodNotAllowed)),
         ("TRACE", Err(Reason::MethodNotAllowed)),
         ("CONNECT", Err(Reason::MethodNotAllowed)),
     ] {
