@@ -193,6 +193,40 @@ fn the_gateway_edits_headers_only_by_pingoras_own_verbs() {
 }
 
 #[test]
+fn every_part_is_held_to_the_lints() {
+    // They deny what could panic on the way of a request; a part without them would be checked by nobody.
+    let manifest = |path: PathBuf| fs::read_to_string(path).unwrap().parse::<toml::Table>().unwrap();
+    let parts = packages().into_keys().map(|part| (manifest(root().join(&part).join("Cargo.toml")), part));
+    let is_held = |manifest: &toml::Table| manifest.get("lints").and_then(|lints| lints.get("workspace")).is_some();
+    none("no `[lints] workspace = true`", parts.filter(|(manifest, _)| !is_held(manifest)).map(|(_, part)| part));
+    let lints = manifest(root().join("Cargo.toml"))["workspace"]["lints"]["clippy"].clone();
+    let wanted = ["expect_used", "indexing_slicing", "panic", "string_slice", "unwrap_used"];
+    none("a lint is gone", wanted.into_iter().filter(|lint| lints.get(lint).is_none()).map(str::to_owned));
+}
+
+#[test]
+fn every_row_of_the_security_list_has_a_test() {
+    // Group C is about challenges, and X2 about upgrades of the binary: neither is there yet.
+    let groups = [("H", 8), ("F", 5), ("P", 7), ("O", 4), ("S", 7), ("L", 1), ("T", 10), ("X", 7)];
+    let rows = groups.into_iter().flat_map(|(group, count)| (1..=count).map(move |row| format!("{group}{row}")));
+    let sources = sources();
+    let e2e: Vec<_> = sources.iter().filter(|(path, _)| path.starts_with("tests/e2e")).collect();
+    let is_tested = |row: &String| {
+        let is_head = |line: &str| line.strip_prefix("/// ").is_some_and(|doc| names_row(doc, row));
+        e2e.iter().any(|(_, text)| text.lines().any(is_head))
+    };
+    let suite = fs::read_to_string(root().join("tests/run")).unwrap();
+    let is_a_step =
+        |row: &String| suite.lines().any(|line| line.strip_prefix("# ").is_some_and(|doc| names_row(doc, row)));
+    none("no test", rows.filter(|row| row != "X2" && !is_tested(row) && !is_a_step(row)));
+}
+
+/// Whether a doc comment begins with `ROW:` or a list of rows with this one in it.
+fn names_row(doc: &str, row: &str) -> bool {
+    doc.split_once(':').is_some_and(|(rows, _)| rows.split(", ").any(|found| found == row))
+}
+
+#[test]
 fn nothing_waits_by_sleeping_in_a_test() {
     let sources = sources();
     // Made at run time, so that this line is not its own offender.

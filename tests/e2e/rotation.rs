@@ -10,6 +10,7 @@ use crate::scene::{DOMAIN, Scene};
 
 const ROTATIONS: usize = 3;
 
+/// T6: new keys count at once, old ones for as long as they are published, and nothing fails in between.
 #[test]
 fn a_rotation_under_load_fails_no_request() {
     let origin = Stub::saying("for agents");

@@ -3,7 +3,8 @@
 //!
 //! A module a group, a test a row or a part of one, and the row's id in its doc comment; `tests/house.rs` counts them.
 //! [`identity_headers`] (H), [`forwarded`] (F), [`path`] and [`every_path`] (P), [`host`] (O), [`framing`] and [`framing_http_2`]
-//! (S), [`load`] (L), [`token`] and [`key_set`] (T), [`operation`] (X). Some rows are elsewhere, where their story is told.
+//! (S), [`load`] (L), [`token`] and [`key_set`] (T), [`operation`] and [`reload`] (X), and
+//! [`policy`] for several. Some rows are elsewhere, where their story is told.
 
 use std::net::SocketAddr;
 use std::sync::OnceLock;
@@ -25,6 +26,8 @@ mod key_set;
 mod load;
 mod operation;
 mod path;
+mod policy;
+mod reload;
 mod token;
 
 /// An echo behind a gateway that protects `/agents/*`, and an issuer that is a key set and a forger.

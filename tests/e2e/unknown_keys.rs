@@ -42,6 +42,7 @@ fn storm(key: &SigningKey, answer: impl Fn() -> Answer + Send + Sync + 'static) 
     (statuses, issuer.count(JWKS))
 }
 
+/// T4: however the issuer is, and none of it is paid by those whose key is known.
 #[test]
 fn a_storm_of_unknown_keys_is_one_fetch_per_cool_down() {
     let key = forge::key();

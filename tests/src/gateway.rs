@@ -44,6 +44,12 @@ impl Gateway {
         Self { url, ops, process, file, folder }
     }
 
+    /// Its configuration file.
+    #[must_use]
+    pub fn file(&self) -> &Path {
+        &self.file
+    }
+
     /// The folder of its state.
     #[must_use]
     pub fn state(&self) -> PathBuf {
