@@ -221,6 +221,20 @@ fn the_body_behind_a_refusal_is_never_a_request() {
     assert!(!shop.echo.saw("smuggled"));
 }
 
+/// S4: nor does one that was told not to send its body.
+#[test]
+fn a_client_that_waits_for_permission_and_gets_none_says_no_more() {
+    let shop = Shop::new();
+    for framing in [format!("Content-Length: {}", SMUGGLED.len()), "Transfer-Encoding: chunked".to_owned()] {
+        let mut wire = shop.wire();
+        wire.send(format!("POST /agents/x HTTP/1.1\r\n{HOST}Expect: 100-continue\r\n{framing}\r\n\r\n"));
+        check(&framing, &wire.reply(), 401, "passport_required");
+        wire.send(SMUGGLED);
+        assert!(wire.is_closed(), "{framing}");
+    }
+    assert_eq!(shop.echo.count(), 0);
+}
+
 /// S4: nor does one that the origin answers before it has read it.
 #[test]
 fn the_body_behind_an_early_answer_is_never_a_request() {
