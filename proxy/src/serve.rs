@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use pingora::apps::HttpServerOptions;
 use pingora::proxy::http_proxy;
 use pingora::server::configuration::ServerConf;
 use pingora::services::listening::Service;
@@ -19,7 +20,7 @@ use crate::access_log::Writer;
 use crate::certificates::Certificates;
 use crate::connection::Connections;
 use crate::forward_auth::ForwardAuth;
-use crate::gate::Gate;
+use crate::gate::{Gate, KEEPALIVE_SECONDS};
 use crate::gateway::GatewayProxy;
 use crate::issuer_link::Link;
 use crate::live::Watched;
@@ -275,8 +276,13 @@ fn proxy(
 ) -> Service<impl pingora::apps::ServerApp + Send + Sync + 'static> {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let conf = ServerConf { threads, upstream_keepalive_pool_size: IDLE_CONNECTIONS, ..ServerConf::default() };
+    let mut app = http_proxy(&Arc::new(conf), GatewayProxy::new(gate.clone()));
+    // Else a client of HTTP/2 that asks nothing, or begins headers and goes no further, keeps its place for ever.
+    let mut options = HttpServerOptions::default();
+    options.h2_idle_timeout = Some(Duration::from_secs(KEEPALIVE_SECONDS));
+    app.server_options = Some(options);
     let watched = Watched {
-        app: Arc::new(http_proxy(&Arc::new(conf), GatewayProxy::new(gate.clone()))),
+        app: Arc::new(app),
         reconsider: Arc::clone(&gate.shared().reconsider),
         cut: gate.metrics().streams_cut.clone(),
     };

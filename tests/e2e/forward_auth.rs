@@ -7,7 +7,6 @@ use std::process::Command;
 
 use lime_tests::http::{self, Reply, Request};
 use lime_tests::{Issuer, Process, Stub, free_port, until};
-use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::scene::Scene;
@@ -224,11 +223,7 @@ fn traefik_is_told_every_header_and_a_stranger_nothing() {
     ] {
         assert!(reply.status >= 400, "{what}: {}", reply.status);
     }
-    let line = front
-        .scene
-        .gateway
-        .process
-        .json(std::time::Duration::from_secs(10), |line| line["path"] == Value::from("/agents/x"));
+    let line = front.scene.gateway.process.json(std::time::Duration::from_secs(10), |line| line["path"] == "/agents/x");
     let line = line.unwrap();
     assert_eq!(
         (line["status"].as_u64(), line["client_ip"].as_str(), line["reason"].as_str()),
