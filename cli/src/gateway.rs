@@ -7,6 +7,7 @@ use serde_json::json;
 
 use crate::failure::Failure;
 use crate::issuer::Format;
+use crate::service_manager::{self, News};
 use crate::{listen, signals};
 
 /// The gateway's own arguments.
@@ -42,7 +43,8 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), Failure> {
     let gateway = proxy::Gateway::prepare(config).map_err(Failure::from_error)?;
     let reload = tokio::spawn(signals::reload(gateway.commands())?);
     Format::from_flag(json).say(&text, &ready);
-    let served = gateway.serve(listeners, stop).await.map_err(Failure::from_error);
+    service_manager::tell(News::Ready);
+    let served = gateway.serve(listeners, service_manager::told(stop)).await.map_err(Failure::from_error);
     reload.abort();
     served
 }

@@ -6,20 +6,24 @@
 #![expect(rustdoc::bare_urls, reason = "what documents an argument is also its help text")]
 
 mod agent;
+mod completions;
 mod control;
 mod failure;
 mod gateway;
+mod healthcheck;
 mod init;
 mod issuer;
 mod listen;
+mod service_manager;
 mod signals;
 mod terminal;
 mod up;
 mod validate;
+mod version;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 
 use failure::Failure;
 
@@ -56,6 +60,12 @@ enum Command {
     Issuer(issuer::Arguments),
     /// Act as an agent: log in, fetch a guarded page, get a token
     Agent(agent::Arguments),
+    /// Ask a running gateway whether it is ready: exit code 0 or 1
+    Healthcheck(healthcheck::Arguments),
+    /// Write the completions of a shell to stdout
+    Completions(completions::Arguments),
+    /// Say what exactly this is
+    Version(version::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -85,5 +95,11 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Mode(arguments) => control::mode(&arguments),
         Command::Issuer(arguments) => issuer::run(arguments).await,
         Command::Agent(arguments) => agent::run(arguments).await,
+        Command::Healthcheck(arguments) => healthcheck::run(arguments).await,
+        Command::Completions(arguments) => completions::run(&arguments, Lime::command()),
+        Command::Version(arguments) => {
+            version::run(&arguments);
+            Ok(())
+        }
     }
 }

@@ -4,6 +4,7 @@
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::failure::Failure;
+use crate::service_manager::{self, News};
 
 /// Done when the process was asked to stop. Made before anything is served, so that no early signal is missed.
 pub(crate) fn stop() -> Result<impl Future<Output = ()> + Send + 'static, Failure> {
@@ -22,7 +23,9 @@ pub(crate) fn reload(commands: proxy::Commands) -> Result<impl Future<Output = (
     let mut hangup = listen(SignalKind::hangup())?;
     Ok(async move {
         while hangup.recv().await.is_some() {
+            service_manager::tell(News::Reloading);
             drop(commands.reload().await);
+            service_manager::tell(News::Ready);
         }
     })
 }

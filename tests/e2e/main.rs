@@ -3,7 +3,8 @@
 //! A module a theme. [`sdk`]: the published SDKs, at the issuer and through the gateway. The issuer: [`issuer`],
 //! [`crash`], [`operator`]. The agent's side: [`agent`]. The gateway, most of it in a [`scene`]: [`in_front_of_nginx`],
 //! [`edge_login`], [`standing`], [`outage`], [`rotation`], [`unknown_keys`], [`hostile`], [`manners`],
-//! [`gateway_operator`], [`forward_auth`], [`embedded`], and what others have let through: [`security`]. And [`up`], all of it at once.
+//! [`gateway_operator`], [`service`], [`forward_auth`], [`embedded`], and what others have let through: [`security`]. And
+//! [`up`], all of it at once.
 #![cfg(test)]
 
 mod agent;
@@ -22,6 +23,7 @@ mod rotation;
 mod scene;
 mod sdk;
 mod security;
+mod service;
 mod standing;
 mod unknown_keys;
 mod up;

@@ -32,7 +32,7 @@ pub(crate) fn target() -> &'static Path {
 #[must_use]
 pub fn lime(arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Command {
     let mut command = Command::new(profile().join("lime"));
-    command.args(arguments).env_remove("STATE_DIRECTORY");
+    command.args(arguments).env_remove("STATE_DIRECTORY").env_remove("NOTIFY_SOCKET");
     for (name, _) in env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("LIME_")) {
         command.env_remove(name);
     }

@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::Format;
 use crate::failure::Failure;
+use crate::service_manager::{self, News};
 use crate::{listen, signals};
 
 /// Binds, opens, says that it is ready, and serves.
@@ -21,7 +22,8 @@ pub(crate) async fn run(config: &config::Issuer, format: Format) -> Result<(), F
     let api_base = format!("{name}/api/v1");
     let ready = json!({ "event": "ready", "issuer": name, "api_base": api_base });
     format.say(&format!("issuer {name} is ready, API base {api_base}"), &ready);
-    issuer.serve(listeners, stop).await.map_err(Failure::from_error)
+    service_manager::tell(News::Ready);
+    issuer.serve(listeners, service_manager::told(stop)).await.map_err(Failure::from_error)
 }
 
 /// The `iss`: what the operator wrote, or the address itself where nobody else can reach it.
