@@ -1,0 +1,123 @@
+//! What is written beside the code says what the code does: alarms, metrics, keys of the configuration, links.
+#![cfg(test)]
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+const PREFIX: &str = "lime_gateway_";
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+fn text(path: &str) -> String {
+    fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// Names in `text` that start with `prefix`, without it.
+fn names_after<'a>(text: &'a str, prefix: &str) -> BTreeSet<&'a str> {
+    let of_a_name = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+    text.split(prefix)
+        .skip(1)
+        .map(|rest| rest.split(|c| !of_a_name(c)).next().unwrap())
+        .filter(|name| !name.is_empty())
+        .collect()
+}
+
+/// What the gateway counts. A histogram has its name with three endings.
+fn metrics() -> BTreeSet<String> {
+    let source = text("proxy/src/metrics.rs");
+    let mut found = BTreeSet::new();
+    for make in ["counters(", "gauges(", "counter(", "gauge("] {
+        for rest in source.split(make).skip(1) {
+            found.extend(rest.trim_start().strip_prefix('"').map(|rest| rest.split('"').next().unwrap().to_owned()));
+        }
+    }
+    for rest in source.split("HistogramOpts::new(\"").skip(1) {
+        let name = rest.split('"').next().unwrap();
+        found.extend(["bucket", "count", "sum"].map(|ending| format!("{name}_{ending}")));
+    }
+    assert!(found.len() > 15, "{found:?}");
+    found
+}
+
+/// The expressions of the dashboard.
+fn expressions() -> Vec<String> {
+    let dashboard: Value = serde_json::from_str(&text("packages/grafana/lime-gateway.json")).unwrap();
+    let panels = dashboard["panels"].as_array().unwrap();
+    let mut ids = BTreeSet::new();
+    let mut found = Vec::new();
+    for panel in panels {
+        assert!(ids.insert(panel["id"].as_u64().unwrap()), "two panels with one id: {panel}");
+        assert!(!panel["title"].as_str().unwrap().is_empty());
+        for target in panel["targets"].as_array().unwrap() {
+            found.push(target["expr"].as_str().unwrap().to_owned());
+        }
+    }
+    found
+}
+
+#[track_caller]
+fn balanced(expression: &str) {
+    for (open, close) in [('(', ')'), ('{', '}'), ('[', ']')] {
+        assert_eq!(expression.matches(open).count(), expression.matches(close).count(), "{expression}");
+    }
+    assert_eq!(expression.matches('"').count() % 2, 0, "{expression}");
+}
+
+#[test]
+fn every_metric_that_is_shown_or_alarmed_on_is_counted() {
+    let counted = metrics();
+    for (place, text) in [
+        ("the dashboard", expressions().join("\n")),
+        ("the alarms", text("packages/prometheus/alerts.yaml")),
+        ("docs/operations.md", text("docs/operations.md")),
+    ] {
+        for name in names_after(&text, PREFIX) {
+            // In prose and in `grep` a name may be the beginning of several.
+            let known =
+                counted.contains(name) || (place.starts_with("docs") && counted.iter().any(|c| c.starts_with(name)));
+            assert!(known, "{place} names {PREFIX}{name}, which nothing counts");
+        }
+    }
+    expressions().iter().for_each(|expression| balanced(expression));
+}
+
+#[test]
+fn every_metric_is_on_the_dashboard() {
+    let shown = expressions().join("\n");
+    let shown = names_after(&shown, PREFIX);
+    let unseen: Vec<String> = metrics()
+        .into_iter()
+        .filter(|name| {
+            !shown.contains(name.as_str()) && !name.ends_with("_seconds_count") && !name.ends_with("_seconds_sum")
+        })
+        .collect();
+    assert_eq!(unseen, [""; 0], "metrics that no panel shows");
+}
+
+#[test]
+fn each_alarm_has_its_paragraph_and_each_paragraph_its_alarm() {
+    let alerts = text("packages/prometheus/alerts.yaml");
+    let after = |line: &str, start: &str| line.trim().strip_prefix(start).map(|rest| rest.trim().to_owned());
+    let alarms: Vec<String> = alerts.lines().filter_map(|line| after(line, "- alert:")).collect();
+    let operations = text("docs/operations.md");
+    let paragraphs: Vec<&str> = operations.split("\n### ").skip(1).collect();
+    let named: Vec<&str> = paragraphs.iter().map(|paragraph| paragraph.lines().next().unwrap()).collect();
+    assert_eq!(alarms, named);
+    for (alarm, paragraph) in alarms.iter().zip(paragraphs) {
+        for part in ["**Users see:**", "```console\n$ ", "**Then, and undo:**"] {
+            assert!(paragraph.contains(part), "{alarm} lacks {part}");
+        }
+        let link = format!("runbook: docs/operations.md#{}", alarm.to_lowercase());
+        assert!(alerts.contains(&link), "{alarm} does not lead to its paragraph");
+    }
+    let expressions = alerts.lines().skip_while(|line| !line.contains("expr:"));
+    let expressions: Vec<&str> =
+        expressions.filter(|line| line.starts_with("          ") && !line.contains(": ")).collect();
+    assert_eq!(expressions.len(), alarms.len());
+    expressions.iter().for_each(|expression| balanced(expression));
+}
