@@ -121,3 +121,20 @@ fn each_alarm_has_its_paragraph_and_each_paragraph_its_alarm() {
     assert_eq!(expressions.len(), alarms.len());
     expressions.iter().for_each(|expression| balanced(expression));
 }
+
+#[test]
+fn the_image_is_small_unprivileged_and_checks_itself() {
+    let dockerfile = text("packages/docker/Dockerfile");
+    let (_, last) = dockerfile.rsplit_once("\nFROM ").unwrap();
+    assert!(last.starts_with("gcr.io/distroless/"), "no shell in it: {last}");
+    assert!(!last.contains("\nRUN "), "nothing to run it with");
+    for line in ["USER 65532:65532", "ENTRYPOINT [\"/usr/bin/lime\"]", "HEALTHCHECK ", "STOPSIGNAL SIGTERM"] {
+        assert!(last.contains(line), "{line}");
+    }
+    let check = last.lines().find(|line| line.starts_with("HEALTHCHECK")).unwrap();
+    assert!(check.contains("CMD [\"/usr/bin/lime\", \"healthcheck\""), "without a shell: {check}");
+    for line in last.lines().filter(|line| line.starts_with("COPY ") && !line.contains("--from")) {
+        let source = line.split(' ').nth(1).unwrap();
+        assert!(root().join(source).exists(), "{source}");
+    }
+}
