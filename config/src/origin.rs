@@ -13,7 +13,7 @@ const TARGETS: Key = Key::new("targets", r#"["http://10.0.0.5:3000", "http://10.
 const HEALTH: Key = Key::new("health", r#"{ path = "/healthz" }"#);
 const EJECT: Key = Key::new("eject", r#"{ after = 5, period = "10s" }"#);
 const CONNECT_TIMEOUT: Key = Key::new("connect_timeout", r#""5s""#);
-const RESPONSE_TIMEOUT: Key = Key::new("response_timeout", r#""60s""#);
+const READ_TIMEOUT: Key = Key::new("read_timeout", r#""310s""#);
 const RETRIES: Key = Key::new("retries", "1");
 const HTTP2: Key = Key::new("http2", "true");
 const TLS: Key = Key::new("tls", r#"{ ca = "/etc/lime/origin-ca.crt" }"#);
@@ -35,7 +35,7 @@ const VERIFY: Key = Key::new("verify", "true");
 const TARGETS_MAX: usize = 64;
 
 const CONNECT_RANGE: RangeInclusive<Duration> = Duration::from_millis(10)..=Duration::from_mins(1);
-const RESPONSE_RANGE: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_hours(1);
+const READ_RANGE: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_hours(1);
 const EVERY_RANGE: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_hours(1);
 const PERIOD_RANGE: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_mins(5);
 const TIMES_RANGE: RangeInclusive<u32> = 1..=100;
@@ -51,8 +51,8 @@ pub struct Origin {
     pub ejection: Ejection,
     /// How long a connection may take to be made. Default: 5 s.
     pub connect_timeout: Duration,
-    /// How long an answer may take to begin. Default: 60 s.
-    pub response_timeout: Duration,
+    /// How long a target may be silent, before and within an answer. Default: [`Origin::READ_TIMEOUT`].
+    pub read_timeout: Duration,
     /// How many other targets are tried where the first took no connection. Default: 1, at most 5.
     pub retries: u32,
     /// What is spoken to the targets.
@@ -116,6 +116,9 @@ pub struct Ejection {
 }
 
 impl Origin {
+    /// 310 s: longer than any keepalive of a stream, so that only what is dead is cut.
+    pub const READ_TIMEOUT: Duration = Duration::from_secs(310);
+
     /// One target and every default.
     #[must_use]
     pub fn new(target: Upstream) -> Self {
@@ -128,7 +131,7 @@ impl Origin {
             health: None,
             ejection: Ejection { after: 5, period: Duration::from_secs(10) },
             connect_timeout: Duration::from_secs(5),
-            response_timeout: Duration::from_secs(60),
+            read_timeout: Self::READ_TIMEOUT,
             retries: 1,
             protocol: OriginProtocol::Http1,
             tls: OriginTls::default(),
@@ -148,7 +151,7 @@ impl Origin {
         let health = table.optional(HEALTH, |value| value.into_table("in `health`")?.read_all(HealthCheck::read));
         let eject = table.optional(EJECT, |value| value.into_table("in `eject`")?.read_all(Ejection::read));
         let connect_timeout = table.optional(CONNECT_TIMEOUT, |value| value.duration(CONNECT_RANGE));
-        let response_timeout = table.optional(RESPONSE_TIMEOUT, |value| value.duration(RESPONSE_RANGE));
+        let read_timeout = table.optional(READ_TIMEOUT, |value| value.duration(READ_RANGE));
         let retries = table.optional(RETRIES, |value| value.integer(0..=5));
         let http2 = table.optional(HTTP2, Value::boolean);
         let tls = table.optional(TLS, |value| value.into_table("in `tls`")?.read_all(OriginTls::read));
@@ -161,7 +164,7 @@ impl Origin {
             health: health?,
             ejection: eject?.unwrap_or(origin.ejection),
             connect_timeout: connect_timeout?.unwrap_or(origin.connect_timeout),
-            response_timeout: response_timeout?.unwrap_or(origin.response_timeout),
+            read_timeout: read_timeout?.unwrap_or(origin.read_timeout),
             retries: retries?.unwrap_or(origin.retries),
             protocol: if http2? == Some(true) { OriginProtocol::Http2 } else { OriginProtocol::Http1 },
             tls: tls?.unwrap_or_default(),

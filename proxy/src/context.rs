@@ -13,6 +13,7 @@ use crate::gate::Gate;
 use crate::metrics::Ended;
 use crate::request_id::RequestId;
 use crate::sites::Site;
+use crate::upstream::{Tried, Turn};
 
 /// The context of one request, made by [`Gate::new_context`]. It is the `CTX` of whoever implements `ProxyHttp`, or a
 /// part of it.
@@ -28,8 +29,10 @@ pub struct Context {
     /// Why the request is not worth a look at its site's policy.
     pub(crate) out_of_bounds: Option<Reason>,
     pub(crate) decision: Decision,
-    /// Connections to the origin that were tried and refused.
+    /// The target whose turn it is, and how many of its addresses refused.
+    pub(crate) turn: Option<Turn>,
     pub(crate) attempts: usize,
+    pub(crate) tried: Tried,
     pub(crate) forwarded: bool,
     /// The status the origin's response was passed on with.
     pub(crate) passed_on: Option<u16>,
@@ -69,7 +72,9 @@ impl Context {
             edits: Edits::new(),
             out_of_bounds: None,
             decision: Decision::undecided(),
+            turn: None,
             attempts: 0,
+            tried: Tried::default(),
             forwarded: false,
             passed_on: None,
             note: None,
@@ -108,7 +113,7 @@ impl Context {
             site: site.map(|site| SiteWords {
                 url: site.config.url.as_str(),
                 issuers: &site.config.issuers,
-                upstream: &site.upstream.text,
+                upstream: self.turn.as_ref().map_or("", |turn| &turn.target.text),
                 mode: site.mode.now(),
             }),
             method: end.method,

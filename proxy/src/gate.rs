@@ -380,10 +380,10 @@ fn of_the_gateway(reason: Option<Reason>) -> Decision {
 
 /// What to tell the operator when the origin takes no connection.
 pub(crate) fn refused_note(site: &Site) -> String {
-    format!("origin refused at {}: is the site running? ({})", site.upstream.text, site.config.defined_at)
+    format!("origin refused at {}: is the site running? ({})", site.upstream.text(), site.config.defined_at)
 }
 
 /// The same when its name has no address.
 pub(crate) fn unresolved_note(site: &Site, cause: &io::Error) -> String {
-    format!("origin {} has no address: {cause} ({})", site.upstream.text, site.config.defined_at)
+    format!("origin {} has no address: {cause} ({})", site.upstream.text(), site.config.defined_at)
 }

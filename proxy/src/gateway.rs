@@ -11,6 +11,7 @@ use pingora::{Error, ErrorSource, ErrorType};
 
 use crate::context::Context;
 use crate::gate::{Gate, refused_note, unresolved_note};
+use crate::sites::Site;
 use crate::tunnel;
 
 /// The reverse proxy: a [`Gate`], and the way to the sites behind it.
@@ -46,23 +47,32 @@ impl ProxyHttp for GatewayProxy {
     }
 
     async fn upstream_peer(&self, session: &mut Session, context: &mut Context) -> pingora::Result<Box<HttpPeer>> {
-        let Some(site) = &context.site else { return Err(Error::new_in(ErrorType::InternalError)) };
-        match site.upstream.peer(context.attempts).await {
-            Ok(Some(mut peer)) => {
-                if session.is_upgrade_req() {
-                    tunnel::prepare(&mut peer);
+        let Some(site) = context.site.clone() else { return Err(Error::new_in(ErrorType::InternalError)) };
+        loop {
+            let Some(turn) = context.turn.clone().or_else(|| site.upstream.turn(context.tried)) else {
+                return Err(Error::new_up(ErrorType::ConnectError));
+            };
+            let found = turn.target.peer(context.attempts).await;
+            context.turn = Some(turn);
+            match found {
+                Ok(Some(mut peer)) => {
+                    if session.is_upgrade_req() {
+                        tunnel::prepare(&mut peer);
+                    }
+                    return Ok(peer);
                 }
-                Ok(peer)
-            }
-            Ok(None) => Err(Error::new_up(ErrorType::ConnectError)),
-            Err(cause) => {
-                context.note = Some(unresolved_note(site, &cause));
-                Err(Error::because(ErrorType::ConnectNoRoute, "resolving the origin", cause).into_up())
+                Ok(None) if give_up_target(context, &site) => {}
+                Ok(None) => return Err(Error::new_up(ErrorType::ConnectError)),
+                Err(_) if give_up_target(context, &site) => {}
+                Err(cause) => {
+                    context.note = Some(unresolved_note(&site, &cause));
+                    return Err(Error::because(ErrorType::ConnectNoRoute, "resolving the origin", cause).into_up());
+                }
             }
         }
     }
 
-    /// A name may have an address on which nobody listens: `localhost` is two.
+    /// Nothing was sent yet: another address of the target is tried (`localhost` is two), then another target.
     fn fail_to_connect(
         &self,
         _session: &mut Session,
@@ -71,8 +81,9 @@ impl ProxyHttp for GatewayProxy {
         mut error: Box<Error>,
     ) -> Box<Error> {
         context.attempts += 1;
-        let has_another = context.site.as_ref().is_some_and(|site| site.upstream.has_another(context.attempts));
-        error.set_retry(has_another);
+        let has_address = context.turn.as_ref().is_some_and(|turn| turn.target.has_another(context.attempts));
+        let site = context.site.clone();
+        error.set_retry(has_address || site.is_some_and(|site| give_up_target(context, &site)));
         error
     }
 
@@ -85,8 +96,8 @@ impl ProxyHttp for GatewayProxy {
         _digest: Option<&Digest>,
         context: &mut Context,
     ) -> pingora::Result<()> {
-        if let Some(site) = &context.site {
-            site.upstream.connected(std::mem::take(&mut context.attempts));
+        if let Some(turn) = &context.turn {
+            turn.connected(std::mem::take(&mut context.attempts));
         }
         Ok(())
     }
@@ -142,6 +153,17 @@ impl ProxyHttp for GatewayProxy {
     ) -> bool {
         true
     }
+}
+
+/// No address of the target takes a connection. Whether another target is to be tried.
+fn give_up_target(context: &mut Context, site: &Site) -> bool {
+    context.attempts = 0;
+    let Some(turn) = &context.turn else { return false };
+    let may_go_on = site.upstream.failed(turn, &mut context.tried);
+    if may_go_on {
+        context.turn = None;
+    }
+    may_go_on
 }
 
 /// What to tell the client; `None` when it is the one that left.

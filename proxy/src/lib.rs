@@ -47,6 +47,7 @@ pub use gate::Gate;
 pub use secret::GatewaySecretError;
 pub use serve::{Commands, Done, Error, Gateway, Listeners, ModeChange, Refused};
 pub use state::StateError;
+pub use upstream::OriginError;
 
 #[cfg(test)]
 mod tests;

@@ -44,6 +44,7 @@ pub(crate) struct Metrics {
     pub(crate) included_files_kept: IntGauge,
     mode: IntGaugeVec,
     certificate_ends: IntGaugeVec,
+    upstream_healthy: IntGaugeVec,
 }
 
 /// The counters of one issuer.
@@ -129,6 +130,7 @@ impl Metrics {
                 "When a certificate ends.",
                 &["certificate"],
             )?,
+            upstream_healthy: gauges("upstream_healthy", "1 while a target is given requests.", &["site", "target"])?,
             contact: gauges("issuer_contact", "1 while the last attempt to reach the issuer succeeded.", &["issuer"])?,
             registry,
         })
@@ -152,6 +154,11 @@ impl Metrics {
     pub(crate) fn forget_site(&self, site: &str) {
         // The error is that there was none.
         self.mode.remove_label_values(&[site]).unwrap_or_default();
+    }
+
+    /// Whether a target is given requests.
+    pub(crate) fn upstream_healthy(&self, site: &str, target: &str) -> IntGauge {
+        self.upstream_healthy.with_label_values(&[site, target])
     }
 
     /// When a certificate ends, in seconds since 1970.

@@ -27,6 +27,7 @@ use crate::live::Watched;
 use crate::operations::Operations;
 use crate::secret::GatewaySecretError;
 use crate::state::StateError;
+use crate::upstream::OriginError;
 
 mod background;
 mod build;
@@ -84,9 +85,17 @@ pub enum Error {
         #[source]
         cause: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// An origin without a target.
-    #[error("an origin has no target")]
-    NoTarget,
+    /// The origin of a site.
+    #[error("the origin of {site} cannot be used ({at})")]
+    Origin {
+        /// The site's URL.
+        site: String,
+        /// Where it is configured.
+        at: String,
+        /// What is wrong with it.
+        #[source]
+        cause: OriginError,
+    },
     /// The control socket.
     #[error("the control socket cannot be opened")]
     Control(#[source] io::Error),

@@ -1,171 +1,145 @@
-//! Where a site itself listens, as Pingora wants to know it.
+//! Where a site itself listens: its targets, which take turns, and which of them are left out.
 
-use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use arc_swap::ArcSwapOption;
-use config::Scheme;
-use pingora::upstreams::peer::HttpPeer;
+use config::{Origin, WebOrigin};
+use tokio::runtime::Handle;
+use tokio::task::AbortHandle;
 
-/// A site on the same network answers in milliseconds; one that takes longer to connect is down.
+mod health;
+mod peers;
+mod standing;
+mod target;
+
+use health::Checks;
+use peers::Peers;
+use standing::Standing;
+pub(crate) use target::Target;
+
+use crate::metrics::Metrics;
+
+/// A connection that takes longer is none.
 pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// The same with TLS.
-const TLS_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Between two pieces of a response, and in a tunnel between two pieces of the client's. Longer than any keepalive of a
-/// stream (the site SDK of the issuer allows 310 s), so that only what is dead is cut.
+/// In a tunnel, between two pieces of the client's. Longer than any keepalive of a stream (the site SDK of the issuer allows
+/// 310 s), so that only what is dead is cut.
 pub(crate) const STREAM_SILENCE_MAX: Duration = Duration::from_secs(310);
-const WRITE_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Unused connections are kept for so long; what the site closes earlier is noticed at once.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
-
-/// A name is looked up again after so long, beside the requests.
-const RESOLVED_FOR: Duration = Duration::from_secs(10);
-
-/// A name that was not found is not looked up again for so long.
-const UNRESOLVED_FOR: Duration = Duration::from_secs(1);
-
-/// Most addresses of one name that are tried.
-const ADDRESSES_MAX: usize = 8;
-
-/// Where a site listens.
-#[derive(Debug)]
-pub(crate) struct Upstream {
-    target: config::Upstream,
-    /// `host:port`, for a log line.
-    pub(crate) text: Box<str>,
-    resolved: ArcSwapOption<Resolved>,
-    is_name: bool,
-    is_resolving: AtomicBool,
-    /// One looks up while the others wait; when the last attempt failed.
-    first_lookup: tokio::sync::Mutex<Option<Instant>>,
-    /// The address that took the last connection, so that one which refuses is not tried first each time.
-    preferred: AtomicUsize,
+/// Why an origin cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum OriginError {
+    /// The certificates of `ca`.
+    #[error("the certificates of {} cannot be used", .0.display())]
+    Authorities(PathBuf, #[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The client that asks about health.
+    #[error("no client for health checks can be made")]
+    Client(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
+/// Where a site itself listens.
 #[derive(Debug)]
-struct Resolved {
-    addresses: Vec<SocketAddr>,
-    peers: Vec<HttpPeer>,
-    at: Instant,
+pub(crate) struct Upstream {
+    targets: Vec<Arc<Target>>,
+    /// Whose turn it is.
+    next: AtomicUsize,
+    retries: usize,
+    checks: Vec<AbortHandle>,
+}
+
+/// The targets that a request has tried, by their places: at most 64.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Tried(u64);
+
+impl Tried {
+    const fn has(self, place: usize) -> bool {
+        self.0 >> place & 1 == 1
+    }
+
+    const fn with(self, place: usize) -> Self {
+        Self(self.0 | 1 << place)
+    }
+
+    const fn count(self) -> usize {
+        self.0.count_ones() as usize
+    }
+}
+
+/// A target whose turn it is.
+#[derive(Clone, Debug)]
+pub(crate) struct Turn {
+    pub(crate) target: Arc<Target>,
+    place: usize,
 }
 
 impl Upstream {
-    pub(crate) fn new(target: &config::Upstream) -> Self {
-        let host = target.host();
-        let address = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host);
-        let address = address.parse::<IpAddr>().ok().map(|address| SocketAddr::new(address, target.port()));
-        let upstream = Self {
-            target: target.clone(),
-            text: target.address().into(),
-            resolved: ArcSwapOption::empty(),
-            is_name: address.is_none(),
-            is_resolving: AtomicBool::new(false),
-            first_lookup: tokio::sync::Mutex::default(),
-            preferred: AtomicUsize::new(0),
-        };
-        if let Some(address) = address {
-            upstream.take(vec![address]);
+    /// The upstream of a site. Health checks begin, where a runtime is there to carry them.
+    pub(crate) fn new(origin: &Origin, site: &WebOrigin, metrics: &Metrics) -> Result<Self, OriginError> {
+        let mut targets = Vec::with_capacity(origin.targets.len());
+        for target in &origin.targets {
+            let gauge = metrics.upstream_healthy(site.as_str(), &target.to_string());
+            let peers = Arc::new(Peers::new(origin, target)?);
+            targets.push(Arc::new(Target::new(target, peers, Standing::new(origin.ejection, gauge))));
         }
-        upstream
-    }
-
-    /// The peer of a request's `attempt`, counted from 0; `None` when all addresses were tried.
-    ///
-    /// # Errors
-    /// When the name of the host cannot be resolved.
-    pub(crate) async fn peer(self: &Arc<Self>, attempt: usize) -> io::Result<Option<Box<HttpPeer>>> {
-        if self.resolved.load().is_none() {
-            self.resolve_first().await?;
-        } else if self.is_name {
-            self.resolve_again_if_due();
-        }
-        let resolved = self.resolved.load();
-        let peers = resolved.as_ref().map_or(&[][..], |resolved| &resolved.peers);
-        if attempt >= peers.len() {
-            return Ok(None);
-        }
-        let index = (self.preferred.load(Ordering::Relaxed) + attempt) % peers.len();
-        Ok(peers.get(index).cloned().map(Box::new))
-    }
-
-    /// Whether there is another address to try after so many attempts.
-    pub(crate) fn has_another(&self, attempts: usize) -> bool {
-        self.resolved.load().as_ref().is_some_and(|resolved| attempts < resolved.peers.len())
-    }
-
-    /// The connection of `attempt` stands: begin there next time.
-    pub(crate) fn connected(&self, attempt: usize) {
-        if attempt > 0 {
-            let count = self.resolved.load().as_ref().map_or(1, |resolved| resolved.peers.len().max(1));
-            let index = (self.preferred.load(Ordering::Relaxed) + attempt) % count;
-            self.preferred.store(index, Ordering::Relaxed);
-        }
-    }
-
-    /// Nothing is known yet: the request has to wait, but a crowd of them asks once.
-    async fn resolve_first(&self) -> io::Result<()> {
-        let mut failed_at = self.first_lookup.lock().await;
-        if self.resolved.load().is_some() {
-            return Ok(());
-        }
-        if failed_at.is_some_and(|failed_at| failed_at.elapsed() < UNRESOLVED_FOR) {
-            return Err(io::Error::new(io::ErrorKind::NotFound, "the last lookup failed"));
-        }
-        let resolved = self.resolve().await;
-        *failed_at = resolved.is_err().then(Instant::now);
-        resolved
-    }
-
-    fn resolve_again_if_due(self: &Arc<Self>) {
-        let is_due = self.resolved.load().as_ref().is_some_and(|resolved| resolved.at.elapsed() > RESOLVED_FOR);
-        if !is_due || self.is_resolving.swap(true, Ordering::AcqRel) {
-            return;
-        }
-        let upstream = Arc::clone(self);
-        // Its end is of no interest: a failure keeps the addresses that were known.
-        drop(tokio::spawn(async move {
-            if let Err(cause) = upstream.resolve().await {
-                tracing::warn!(origin = %upstream.text, error = &cause as &dyn std::error::Error, "not resolved again");
+        let mut checks = Vec::new();
+        if let (Some(health), Ok(runtime)) = (&origin.health, Handle::try_current()) {
+            let host = site.as_str().split_once("://").map_or(site.host(), |(_, authority)| authority);
+            let all = Arc::new(Checks::new(origin, health, host)?);
+            for (target, config) in std::iter::zip(&targets, &origin.targets) {
+                let url = match (&origin.tls.server_name, config.scheme()) {
+                    (Some(name), config::Scheme::Https) => format!("https://{name}:{}", config.port()),
+                    (_, _) => config.to_string(),
+                };
+                let task = runtime.spawn(Arc::clone(&all).follow(url, Arc::clone(target)));
+                checks.push(task.abort_handle());
             }
-            upstream.is_resolving.store(false, Ordering::Release);
-        }));
+        }
+        let retries = usize::try_from(origin.retries).unwrap_or_default();
+        Ok(Self { targets, next: AtomicUsize::new(0), retries, checks })
     }
 
-    async fn resolve(&self) -> io::Result<()> {
-        let found = tokio::net::lookup_host(&*self.text).await?;
-        let found: Vec<SocketAddr> = found.take(ADDRESSES_MAX).collect();
-        if found.is_empty() {
-            return Err(io::Error::new(io::ErrorKind::NotFound, "the name has no address"));
+    /// The next target that was not tried: a good one, or any where none is. `None` when enough were tried.
+    pub(crate) fn turn(&self, tried: Tried) -> Option<Turn> {
+        if tried.count() > self.retries {
+            return None;
         }
-        self.take(found);
-        Ok(())
+        let count = self.targets.len();
+        let first = if count > 1 { self.next.fetch_add(1, Ordering::Relaxed) } else { 0 };
+        let now = Instant::now();
+        let places = || (0..count).map(|step| first.wrapping_add(step) % count).filter(|place| !tried.has(*place));
+        let at = |place: usize| self.targets.get(place).map(|target| Turn { target: Arc::clone(target), place });
+        let is_good = |turn: &Turn| turn.target.standing.is_good(now);
+        places().filter_map(at).find(is_good).or_else(|| places().find_map(at))
     }
 
-    fn take(&self, addresses: Vec<SocketAddr>) {
-        let is_new = self.resolved.load().as_ref().is_none_or(|before| before.addresses != addresses);
-        if is_new {
-            self.preferred.store(0, Ordering::Relaxed);
-        }
-        let peers = addresses.iter().map(|address| peer(&self.target, *address)).collect();
-        self.resolved.store(Some(Arc::new(Resolved { addresses, peers, at: Instant::now() })));
+    /// A target took no connection, at any of its addresses. Whether another may be tried.
+    pub(crate) fn failed(&self, turn: &Turn, tried: &mut Tried) -> bool {
+        turn.target.standing.failed(Instant::now());
+        *tried = tried.with(turn.place);
+        tried.count() <= self.retries && (0..self.targets.len()).any(|place| !tried.has(place))
+    }
+
+    /// All of them, for a message to the operator.
+    pub(crate) fn text(&self) -> String {
+        self.targets.iter().map(|target| &*target.text).collect::<Vec<_>>().join(", ")
     }
 }
 
-fn peer(target: &config::Upstream, address: SocketAddr) -> HttpPeer {
-    let (tls, name) = match target.scheme() {
-        Scheme::Http => (false, String::new()),
-        Scheme::Https => (true, target.host().trim_matches(['[', ']']).to_owned()),
-    };
-    let mut peer = HttpPeer::new(address, tls, name);
-    peer.options.connection_timeout = Some(CONNECT_TIMEOUT);
-    peer.options.total_connection_timeout = Some(TLS_TIMEOUT);
-    peer.options.read_timeout = Some(STREAM_SILENCE_MAX);
-    peer.options.write_timeout = Some(WRITE_TIMEOUT);
-    peer.options.idle_timeout = Some(IDLE_TIMEOUT);
-    peer
+impl Turn {
+    /// Its target took a connection, at the address of this attempt.
+    pub(crate) fn connected(&self, attempt: usize) {
+        self.target.connected(attempt);
+        self.target.standing.succeeded();
+    }
 }
+
+impl Drop for Upstream {
+    fn drop(&mut self) {
+        self.checks.iter().for_each(AbortHandle::abort);
+    }
+}
+
+#[cfg(test)]
+mod tests;

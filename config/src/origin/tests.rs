@@ -25,7 +25,7 @@ fn an_origin_is_a_url_a_list_or_a_table() {
     let all = origin(
         "[site.origin]\ntargets = ['https://10.0.0.5:1', 'https://10.0.0.6:1']\n\
          health = { path = '/healthz?a=b', every = '5s', timeout = '1s', healthy_after = 1, unhealthy_after = 2 }\n\
-         eject = { after = 3, period = '1m' }\nconnect_timeout = '1s'\nresponse_timeout = '10s'\nretries = 2\nhttp2 = true\n\
+         eject = { after = 3, period = '1m' }\nconnect_timeout = '1s'\nread_timeout = '10s'\nretries = 2\nhttp2 = true\n\
          tls = { server_name = 'Shop.internal', ca = 'ca.crt' }",
     );
     let health = all.health.unwrap();
@@ -36,7 +36,7 @@ fn an_origin_is_a_url_a_list_or_a_table() {
     assert_eq!((health.healthy_after, health.unhealthy_after), (1, 2));
     assert_eq!(all.ejection, Ejection { after: 3, period: Duration::from_mins(1) });
     assert_eq!(
-        (all.connect_timeout, all.response_timeout, all.retries),
+        (all.connect_timeout, all.read_timeout, all.retries),
         (Duration::from_secs(1), Duration::from_secs(10), 2)
     );
     assert_eq!(all.protocol, OriginProtocol::Http2);

@@ -85,7 +85,9 @@ impl Building<'_> {
             chain: Chain::new(Arc::clone(&config), Arc::clone(keys), Arc::clone(cache), Arc::clone(limiter)),
             upstream: match upstream {
                 Some(upstream) => upstream,
-                None => Arc::new(Upstream::new(config.origin.targets.first().ok_or(Error::NoTarget)?)),
+                None => Arc::new(Upstream::new(&config.origin, &config.url, &ground.metrics).map_err(|cause| {
+                    Error::Origin { site: config.url.to_string(), at: config.defined_at.to_string(), cause }
+                })?),
             },
             issuers,
             account,
