@@ -36,7 +36,11 @@ impl Gateway {
         let sites = sites(&url, folder.path());
         let mut config = format!("listen = \"127.0.0.1:{port}\"\n");
         let server = format!("[server]\nops_listen = \"127.0.0.1:0\"\nstate = {:?}\n", state.to_str().unwrap());
-        let (sites, more) = sites.split_once("[server]\n").unwrap_or((&sites, ""));
+        // Keys of the top level come before the first table.
+        let (top, sites) =
+            sites.split_once('\n').filter(|(line, _)| line.starts_with("include")).unwrap_or(("", &sites));
+        let (sites, more) = sites.split_once("[server]\n").unwrap_or((sites, ""));
+        config.push_str(&format!("{top}\n"));
         config.push_str(&format!("{server}{more}{sites}"));
         let file = folder.path().join("lime.toml");
         fs::write(&file, config).unwrap();

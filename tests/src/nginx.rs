@@ -28,6 +28,17 @@ impl Nginx {
     /// Starts one that serves `/`, `/agents/` and, behind Basic auth, `/private/`.
     #[must_use]
     pub fn start() -> Self {
+        Self::listening("http", "")
+    }
+
+    /// The same over TLS, HTTP/2 where it is asked for. `/protocol` answers with what is spoken.
+    #[must_use]
+    pub fn with_tls(certificate: &Path, key: &Path) -> Self {
+        let (certificate, key) = (certificate.display(), key.display());
+        Self::listening("https", &format!("ssl_certificate {certificate};\n    ssl_certificate_key {key};"))
+    }
+
+    fn listening(scheme: &str, tls: &str) -> Self {
         let folder = TempDir::new().unwrap();
         for (path, text) in [
             ("site/index.html", "<h1>front page</h1>\n"),
@@ -41,7 +52,7 @@ impl Nginx {
             fs::write(path, text).unwrap();
         }
         let port = free_port();
-        fs::write(folder.path().join("nginx.conf"), configuration(folder.path(), port)).unwrap();
+        fs::write(folder.path().join("nginx.conf"), configuration(folder.path(), port, tls)).unwrap();
         let program = ["/usr/sbin/nginx", "/usr/local/sbin/nginx"].into_iter().find(|path| Path::new(path).exists());
         let mut command = Command::new(program.unwrap_or("nginx"));
         command.arg("-p").arg(folder.path()).arg("-c").arg(folder.path().join("nginx.conf"));
@@ -51,7 +62,7 @@ impl Nginx {
             assert!(process.runs(), "nginx does not start:\n{}", process.said());
             TcpStream::connect(("127.0.0.1", port)).is_ok()
         });
-        Self { url: format!("http://127.0.0.1:{port}"), folder, process }
+        Self { url: format!("{scheme}://127.0.0.1:{port}"), folder, process }
     }
 
     /// What it wrote to its access log: method, target, status, `Authorization`, `Lime-Agent-Id`, `Lime-Agent-Trust` and
@@ -78,7 +89,7 @@ impl Drop for Nginx {
     }
 }
 
-fn configuration(folder: &Path, port: u16) -> String {
+fn configuration(folder: &Path, port: u16, tls: &str) -> String {
     let folder = folder.display();
     format!(
         r#"
@@ -97,7 +108,9 @@ http {{
   scgi_temp_path {folder}/scgi;
   types {{ text/html html; text/plain txt; }}
   server {{
-    listen 127.0.0.1:{port};
+    listen 127.0.0.1:{port}{how};
+    {tls}
+    location = /protocol {{ return 200 $server_protocol; }}
     root {folder}/site;
     location /private/ {{
       auth_basic "the site's own";
@@ -107,6 +120,7 @@ http {{
 }}
 "#,
         // Workers of a root nginx would be another user, who cannot look into this folder.
+        how = if tls.is_empty() { "" } else { " ssl http2" },
         user = if is_root() { "user root;" } else { "" }
     )
 }
