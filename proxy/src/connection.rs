@@ -21,6 +21,7 @@ use tokio::time::sleep;
 use crate::gate::{Gate, KEEPALIVE_SECONDS};
 
 mod arrival;
+mod first_request;
 mod refused;
 
 use arrival::{Arrival, IDLE_MAX, Patience, next_head};
@@ -42,7 +43,7 @@ impl<A: HttpServerApp + Send + Sync + 'static> ServerApp for Connections<A> {
             self.gate.metrics().connections_refused.inc();
             refused::answer(&self.gate, stream, b"", Reason::Overloaded).await;
         } else if matches!(stream.selected_alpn_proto(), Some(ALPN::H2)) {
-            self.app.process_new(stream, shutdown).await;
+            first_request::serve(&self.app, stream, shutdown).await;
         } else {
             self.serve(stream, shutdown).await;
         }
