@@ -122,6 +122,66 @@ fn each_alarm_has_its_paragraph_and_each_paragraph_its_alarm() {
     expressions.iter().for_each(|expression| balanced(expression));
 }
 
+/// The keys of the configuration, as its sources name them.
+fn keys() -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    let mut folders = vec![root().join("config/src")];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if !path.ends_with("tests.rs") {
+                let source = fs::read_to_string(&path).unwrap();
+                let named = source.split("Key::new(\"").skip(1).map(|rest| rest.split('"').next().unwrap().to_owned());
+                found.extend(named);
+            }
+        }
+    }
+    assert!(found.len() > 60, "{found:?}");
+    found
+}
+
+#[test]
+fn every_key_of_the_configuration_is_documented_with_its_default() {
+    let page = text("docs/configuration.md");
+    let rows: Vec<Vec<&str>> = page
+        .lines()
+        .filter(|line| line.starts_with("| `"))
+        .map(|line| line.trim_matches(['|', ' ']).split(" | ").collect())
+        .collect();
+    for row in &rows {
+        assert!(row.len() == 3 && !row[2].trim().is_empty(), "no default or no reason: {row:?}");
+    }
+    let named: BTreeSet<&str> = rows.iter().filter_map(|row| row[0].split('`').nth(1)).collect();
+    let keys = keys();
+    // The two forms of a secret, and what stands in one row with the table it belongs to.
+    let elsewhere = ["env", "file", "after", "period", "server_name", "ca", "verify"];
+    let missing: Vec<&String> =
+        keys.iter().filter(|key| !named.contains(key.as_str()) && !elsewhere.contains(&key.as_str())).collect();
+    assert_eq!(missing, [""; 0], "keys that docs/configuration.md does not explain");
+    for key in elsewhere {
+        assert!(page.contains(&format!("`{key}`")) || page.contains(&format!("{key} = ")), "{key}");
+    }
+    let unknown: Vec<&&str> = named.iter().filter(|key| !keys.contains(**key)).collect();
+    assert_eq!(unknown, [&""; 0], "keys that there are not");
+}
+
+#[test]
+fn every_link_between_documents_leads_somewhere() {
+    let mut pages: Vec<PathBuf> =
+        fs::read_dir(root().join("docs")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    pages.extend(["README.md", "CONTRIBUTING.md", "SECURITY.md"].map(|page| root().join(page)));
+    for page in pages {
+        let text = fs::read_to_string(&page).unwrap();
+        for target in text.split("](").skip(1).map(|rest| rest.split(')').next().unwrap()) {
+            let path = target.split('#').next().unwrap();
+            let is_elsewhere = target.contains("://") || path.is_empty();
+            assert!(is_elsewhere || page.with_file_name(path).exists(), "{}: {target}", page.display());
+        }
+    }
+}
+
 #[test]
 fn the_image_is_small_unprivileged_and_checks_itself() {
     let dockerfile = text("packages/docker/Dockerfile");

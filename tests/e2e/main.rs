@@ -3,13 +3,14 @@
 //! A module a theme. [`sdk`]: the published SDKs, at the issuer and through the gateway. The issuer: [`issuer`],
 //! [`crash`], [`operator`]. The agent's side: [`agent`]. The gateway, most of it in a [`scene`]: [`in_front_of_nginx`],
 //! [`edge_login`], [`standing`], [`outage`], [`rotation`], [`unknown_keys`], [`hostile`], [`manners`],
-//! [`gateway_operator`], [`changes`], [`upstreams`], [`service`], [`forward_auth`], [`embedded`], and what others have let through: [`security`]. And
-//! [`up`], all of it at once.
+//! [`gateway_operator`], [`changes`], [`upstreams`], [`service`], [`forward_auth`], [`embedded`], what [`documents`] say, and
+//! what others have let through: [`security`]. And [`up`], all of it at once.
 #![cfg(test)]
 
 mod agent;
 mod changes;
 mod crash;
+mod documents;
 mod edge_login;
 mod embedded;
 mod forward_auth;

@@ -28,17 +28,26 @@ impl Nginx {
     /// Starts one that serves `/`, `/agents/` and, behind Basic auth, `/private/`.
     #[must_use]
     pub fn start() -> Self {
-        Self::listening("http", "")
+        Self::serving(site)
     }
 
-    /// The same over TLS, HTTP/2 where it is asked for. `/protocol` answers with what is spoken.
+    /// Starts one that speaks TLS, and HTTP/2 where it is asked for, and answers with what is spoken.
     #[must_use]
     pub fn with_tls(certificate: &Path, key: &Path) -> Self {
         let (certificate, key) = (certificate.display(), key.display());
-        Self::listening("https", &format!("ssl_certificate {certificate};\n    ssl_certificate_key {key};"))
+        let mut nginx = Self::serving(|_, port| {
+            format!(
+                "server {{ listen 127.0.0.1:{port} ssl http2; ssl_certificate {certificate}; ssl_certificate_key {key}; \
+                 return 200 $server_protocol; }}"
+            )
+        });
+        nginx.url = nginx.url.replacen("http:", "https:", 1);
+        nginx
     }
 
-    fn listening(scheme: &str, tls: &str) -> Self {
+    /// Starts one with other `server` blocks, given the folder for its files and the port it is to listen on.
+    #[must_use]
+    pub fn serving(servers: impl FnOnce(&Path, u16) -> String) -> Self {
         let folder = TempDir::new().unwrap();
         for (path, text) in [
             ("site/index.html", "<h1>front page</h1>\n"),
@@ -52,7 +61,8 @@ impl Nginx {
             fs::write(path, text).unwrap();
         }
         let port = free_port();
-        fs::write(folder.path().join("nginx.conf"), configuration(folder.path(), port, tls)).unwrap();
+        fs::write(folder.path().join("nginx.conf"), configuration(folder.path(), &servers(folder.path(), port)))
+            .unwrap();
         let program = ["/usr/sbin/nginx", "/usr/local/sbin/nginx"].into_iter().find(|path| Path::new(path).exists());
         let mut command = Command::new(program.unwrap_or("nginx"));
         command.arg("-p").arg(folder.path()).arg("-c").arg(folder.path().join("nginx.conf"));
@@ -62,7 +72,7 @@ impl Nginx {
             assert!(process.runs(), "nginx does not start:\n{}", process.said());
             TcpStream::connect(("127.0.0.1", port)).is_ok()
         });
-        Self { url: format!("{scheme}://127.0.0.1:{port}"), folder, process }
+        Self { url: format!("http://127.0.0.1:{port}"), folder, process }
     }
 
     /// What it wrote to its access log: method, target, status, `Authorization`, `Lime-Agent-Id`, `Lime-Agent-Trust` and
@@ -89,7 +99,7 @@ impl Drop for Nginx {
     }
 }
 
-fn configuration(folder: &Path, port: u16, tls: &str) -> String {
+fn configuration(folder: &Path, servers: &str) -> String {
     let folder = folder.display();
     format!(
         r#"
@@ -107,21 +117,27 @@ http {{
   uwsgi_temp_path {folder}/uwsgi;
   scgi_temp_path {folder}/scgi;
   types {{ text/html html; text/plain txt; }}
+{servers}
+}}
+"#,
+        // Workers of a root nginx would be another user, who cannot look into this folder.
+        user = if is_root() { "user root;" } else { "" }
+    )
+}
+
+/// Files, some of them behind Basic auth.
+fn site(folder: &Path, port: u16) -> String {
+    let folder = folder.display();
+    format!(
+        r#"
   server {{
-    listen 127.0.0.1:{port}{how};
-    {tls}
-    location = /protocol {{ return 200 $server_protocol; }}
+    listen 127.0.0.1:{port};
     root {folder}/site;
     location /private/ {{
       auth_basic "the site's own";
       auth_basic_user_file {folder}/passwords;
     }}
-  }}
-}}
-"#,
-        // Workers of a root nginx would be another user, who cannot look into this folder.
-        how = if tls.is_empty() { "" } else { " ssl http2" },
-        user = if is_root() { "user root;" } else { "" }
+  }}"#
     )
 }
 
