@@ -56,7 +56,7 @@ pub use policy::{Listed, Policy, Require};
 pub use route::{Matched, Methods, Route, Routes};
 pub use secret::{SecretError, SecretSource};
 pub use server::{ClientIp, Server};
-pub use site::{Login, Mode, OwnerHeaders, SharedCache, Site};
+pub use site::{AuthMd, Login, Mode, OwnerHeaders, SharedCache, Site};
 pub use starter::starter;
 pub use tls::{Certificate, Tls};
 pub use trusted_issuer::{IssuerKind, IssuerUrl, Jwks, JwksSource, TrustedIssuer};

@@ -44,6 +44,8 @@ pub struct Site {
     pub session_ttl: Duration,
     /// Whether caches in front may share protected responses. Default: no.
     pub shared_cache: SharedCache,
+    /// Whether `/auth.md` is the gateway's. Default: no, since it is a path that a site may have itself.
+    pub auth_md: AuthMd,
     /// Whether the origin learns who owns an agent. Default: no, since it makes an owner's agents linkable.
     pub owner_headers: OwnerHeaders,
     /// With no contact to the issuer for so long, protected paths answer 503. Default: never, sessions and tokens live
@@ -90,6 +92,7 @@ impl Site {
             login: Login::Off,
             session_ttl: Self::SESSION_TTL,
             shared_cache: SharedCache::No,
+            auth_md: AuthMd::NotServed,
             owner_headers: OwnerHeaders::No,
             revocation_max_stale: None,
             contact: None,
@@ -227,6 +230,15 @@ pub enum Login {
 
 impl Login {
     const WORDS: [(&str, Self); 2] = [("off", Self::Off), ("edge", Self::Edge)];
+}
+
+/// `auth_md`: whether the gateway answers `GET /auth.md`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AuthMd {
+    /// It says there how agents get in.
+    Served,
+    /// The path is the site's, as any other.
+    NotServed,
 }
 
 /// `shared_cache`: whether caches in front may share a protected response.

@@ -15,6 +15,7 @@ mod cookie;
 mod cors;
 mod credential;
 mod demands;
+mod discovery;
 mod edits;
 mod fault;
 mod head;
@@ -37,6 +38,7 @@ mod view;
 
 pub use chain::Chain;
 pub use cookie::{cookie_name, set_cookie};
+pub use discovery::discovery;
 pub use edits::{Edits, HeaderEdit};
 pub use fault::Fault;
 pub use head::{HEAD_BYTES_MAX, HEAD_FIELDS_MAX, RequestLine, judge_head};

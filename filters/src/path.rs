@@ -14,6 +14,9 @@ use crate::Reason;
 /// Where the gateway's own pages are. Never forwarded.
 const OWN: &[u8] = b"/.lime";
 
+/// Where an agent that knows only the host looks first (RFC 8615). The gateway's own, too.
+const WELL_KNOWN: &[u8] = b"/.well-known/lime";
+
 /// Most bytes of readings that are looked at, together: far more than honest paths have, and a bound on the work a
 /// stranger can ask for.
 const READING_BYTES_MAX: usize = 64 * 1024;
@@ -67,7 +70,7 @@ pub fn check_bytes(path: &[u8]) -> Result<(), Reason> {
 /// Whether a path, as it stands, is the gateway's own.
 #[must_use]
 pub fn is_own(path: &[u8]) -> bool {
-    path.strip_prefix(OWN).is_some_and(|rest| matches!(rest, [] | [b'/', ..]))
+    path == WELL_KNOWN || path.strip_prefix(OWN).is_some_and(|rest| matches!(rest, [] | [b'/', ..]))
 }
 
 /// `None` for what is the gateway's own.

@@ -8,9 +8,7 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use config::Mode;
-use filters::{
-    Accepts, Asks, Decision, DecisionWord, HeaderEdit, Reason, Reply, Verdict, is_own_path, judge_head, refuse,
-};
+use filters::{Accepts, Asks, Decision, DecisionWord, HeaderEdit, Reason, Reply, Verdict, judge_head, refuse};
 use http::HeaderValue;
 use http::header::{ALLOW, COOKIE};
 use pingora::http::{RequestHeader, ResponseHeader};
@@ -24,7 +22,7 @@ use crate::forwarded::Source;
 use crate::judge::Asked;
 use crate::metrics::Metrics;
 use crate::mode::Overrides;
-use crate::own_pages::OwnPage;
+use crate::own_pages::{self, OwnPage};
 use crate::request_id::{RequestId, RequestIds};
 use crate::sites::{Site, Sites};
 use crate::snapshot::Snapshot;
@@ -164,7 +162,7 @@ impl Gate {
         let header = session.req_header();
         let path = downstream::path(header);
         let request_id = context.request_id.as_str();
-        if is_own_path(path) {
+        if own_pages::is_ours(site, path) {
             let page = OwnPage { site, method: &header.method, path, headers: &header.headers, source, request_id };
             let answer = page.answer().await;
             context.decision = of_the_gateway(answer.reason);

@@ -1,7 +1,8 @@
-//! What the gateway serves itself, below `/.lime/`.
+//! What the gateway serves itself: below `/.lime/`, `/.well-known/lime`, and `/auth.md` where a site has it switched on.
 
 use bytes::Bytes;
-use filters::{Accepts, Reason, Reply, help, refuse, set_cookie};
+use config::AuthMd;
+use filters::{Accepts, Reason, Reply, discovery, help, is_own_path, refuse, set_cookie};
 use http::header::{ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, SET_COOKIE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use passport::{LoginRequestId, UnixTime};
@@ -35,8 +36,18 @@ pub(crate) struct Answer {
 
 enum Page<'a> {
     Help,
+    Discovery,
+    AuthMd,
     Login(&'a EdgeLogin),
     Outcome(&'a EdgeLogin, LoginRequestId),
+}
+
+/// Where language models look for how to get in.
+const AUTH_MD: &str = "/auth.md";
+
+/// Whether a path at a site, as it stands, is answered here.
+pub(crate) fn is_ours(site: &Site, path: &[u8]) -> bool {
+    is_own_path(path) || (site.config.auth_md == AuthMd::Served && path == AUTH_MD.as_bytes())
 }
 
 impl OwnPage<'_> {
@@ -58,8 +69,14 @@ impl OwnPage<'_> {
 
     fn page(&self) -> Result<Page<'_>, Reason> {
         let path = std::str::from_utf8(self.path).map_err(|_| Reason::NotFound)?;
+        match path {
+            "/.well-known/lime" => return Ok(Page::Discovery),
+            AUTH_MD => return Ok(Page::AuthMd),
+            _ => {}
+        }
         match path.strip_prefix("/.lime/") {
             Some("help") => Ok(Page::Help),
+            Some("auth.md") => Ok(Page::AuthMd),
             Some("login") => Ok(Page::Login(self.login()?)),
             Some(rest) => match rest.strip_prefix("login/").map(str::parse) {
                 Some(Ok(request)) => Ok(Page::Outcome(self.login()?, request)),
@@ -77,7 +94,10 @@ impl OwnPage<'_> {
         let is_read = self.method == Method::GET || self.method == Method::HEAD;
         match page {
             Page::Help if is_read => Ok(help(Some(&self.site.config), Accepts::of(self.headers))),
-            Page::Help => Err((Reason::MethodNotAllowed, Some("GET, HEAD"))),
+            Page::Discovery if is_read => Ok(discovery(&self.site.config)),
+            // Whatever it says it accepts: the name says what this is.
+            Page::AuthMd if is_read => Ok(help(Some(&self.site.config), Accepts::Document)),
+            Page::Help | Page::Discovery | Page::AuthMd => Err((Reason::MethodNotAllowed, Some("GET, HEAD"))),
             Page::Login(login) if self.method == Method::POST => {
                 self.open(login).await.map_err(|reason| (reason, None))
             }

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use super::{Login, Mode, OwnerHeaders, SharedCache, Site, claims};
+use super::{AuthMd, Login, Mode, OwnerHeaders, SharedCache, Site, claims};
 use crate::limit::Limit;
 use crate::reader::{Key, Reported, Table};
 use crate::route::{Route, Routes};
@@ -25,6 +25,7 @@ const CREDENTIAL: Key = Key::new("credential", r#"{ file = "/etc/lime/shop.token
 const LOGIN: Key = Key::new("login", r#""edge""#);
 const SESSION_TTL: Key = Key::new("session_ttl", r#""1h""#);
 const SHARED_CACHE: Key = Key::new("shared_cache", "true");
+const AUTH_MD: Key = Key::new("auth_md", "true");
 const OWNER_HEADERS: Key = Key::new("owner_headers", "true");
 const REVOCATION_MAX_STALE: Key = Key::new("revocation_max_stale", r#""5m""#);
 const CONTACT: Key = Key::new("contact", r#""agents@shop.example.com""#);
@@ -44,6 +45,7 @@ impl Site {
         let login = table.optional(LOGIN, |value| value.word(&Login::WORDS));
         let session_ttl = table.optional(SESSION_TTL, |value| value.duration(Self::SESSION_TTL_RANGE));
         let shared_cache = table.optional(SHARED_CACHE, Value::boolean);
+        let auth_md = table.optional(AUTH_MD, Value::boolean);
         let owner_headers = table.optional(OWNER_HEADERS, Value::boolean);
         let revocation_max_stale = table.optional(REVOCATION_MAX_STALE, |value| value.duration(Self::MAX_STALE_RANGE));
         let contact = table.optional(CONTACT, |value| value.string().map(str::to_owned));
@@ -68,6 +70,7 @@ impl Site {
             login: login?.unwrap_or(site.login),
             session_ttl: session_ttl?.unwrap_or(site.session_ttl),
             shared_cache: if shared_cache? == Some(true) { SharedCache::Yes } else { SharedCache::No },
+            auth_md: if auth_md? == Some(true) { AuthMd::Served } else { AuthMd::NotServed },
             owner_headers: if owner_headers? == Some(true) { OwnerHeaders::Yes } else { OwnerHeaders::No },
             revocation_max_stale: revocation_max_stale?,
             contact: contact?,

@@ -35,6 +35,7 @@ fn a_site_that_says_little_is_only_observed() {
     let site = site("");
     assert_eq!((site.mode, site.login, site.session_ttl), (Mode::Observe, Login::Off, Duration::from_hours(1)));
     assert_eq!((site.shared_cache, site.owner_headers), (SharedCache::No, OwnerHeaders::No));
+    assert_eq!(site.auth_md, AuthMd::NotServed);
     assert!(!site.protects() && site.issuers.is_empty() && site.credential.is_none());
     assert!(site.revocation_max_stale.is_none() && site.contact.is_none());
     assert_eq!(site.defined_at.to_string(), "lime.toml:3");
@@ -44,10 +45,11 @@ fn a_site_that_says_little_is_only_observed() {
 fn a_site_may_say_all_there_is() {
     let all = "mode = 'enforce'\nprotect = ['/a', '/b/*']\nissuer = 'https://ID.example:443'\n\
                credential = { file = 'shop.token' }\nlogin = 'edge'\nsession_ttl = '24h'\nshared_cache = true\n\
-               owner_headers = true\nrevocation_max_stale = '5m'\ncontact = 'a@a.example'";
+               auth_md = true\nowner_headers = true\nrevocation_max_stale = '5m'\ncontact = 'a@a.example'";
     let site = site(all);
     assert_eq!((site.mode, site.login, site.session_ttl), (Mode::Enforce, Login::Edge, Duration::from_hours(24)));
     assert_eq!((site.shared_cache, site.owner_headers), (SharedCache::Yes, OwnerHeaders::Yes));
+    assert_eq!(site.auth_md, AuthMd::Served);
     assert_eq!(protected(&site), ["/a", "/b/*"]);
     assert_eq!(site.lime_issuer().unwrap().url.as_str(), "https://id.example");
     assert_eq!(site.credential, Some(SecretSource::File("shop.token".into())));

@@ -144,6 +144,12 @@ async fn what_is_the_gateways_own_is_never_forwarded() {
         ("GET", "/.lime/help", 200, None),
         ("HEAD", "/.lime/help", 200, None),
         ("POST", "/.lime/help", 405, Some("method_not_allowed")),
+        ("GET", "/.lime/auth.md", 200, None),
+        ("POST", "/.lime/auth.md", 405, Some("method_not_allowed")),
+        ("GET", "/.well-known/lime", 200, None),
+        ("HEAD", "/.well-known/lime", 200, None),
+        ("POST", "/.well-known/lime", 405, Some("method_not_allowed")),
+        ("GET", "/.well-known/x/../lime", 400, Some("path_ambiguous")),
         ("POST", "/.lime/login", 404, Some("login_off")),
         ("GET", "/.lime/login/x", 404, Some("login_off")),
         ("GET", "/.lime/login/a%2fb", 404, Some("not_found")),
@@ -175,4 +181,28 @@ async fn a_site_that_the_issuer_does_not_know_opens_no_login() {
     let refused = rig.send("POST", "/.lime/login", &["Content-Length: 0"]).await;
     assert_eq!((refused.status, refused.reason().as_str()), (502, "login_refused"));
     assert_eq!(issuer.logins_asked(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn auth_md_is_the_sites_unless_it_says_otherwise() {
+    let folder = tempfile::tempdir().unwrap();
+    let (origin, issuer) = (Origin::start().await, Issuer::start().await);
+    let rig = Rig::start(folder.path(), vec![guarded(origin.address, issuer.address)]).await;
+    for path in ["/auth.md", "/.well-known/limestone", "/.well-known/lime/more", "/.well-known/openid-configuration"] {
+        let before = origin.requests();
+        rig.send("GET", path, &[]).await;
+        assert_eq!(origin.requests(), before + 1, "{path} is the site's");
+    }
+
+    let folder = tempfile::tempdir().unwrap();
+    let site = config::Site { auth_md: config::AuthMd::Served, ..guarded(origin.address, issuer.address) };
+    let rig = Rig::start(folder.path(), vec![site]).await;
+    let before = origin.requests();
+    let page = rig.send("GET", "/auth.md", &["Accept: text/html"]).await;
+    assert_eq!(page.status, 200);
+    assert_eq!(page.header("content-type"), Some("text/markdown; charset=utf-8"));
+    let same = rig.send("GET", "/.lime/auth.md", &[]).await;
+    assert_eq!(page.body, same.body);
+    assert_eq!(rig.send("POST", "/auth.md", &["Content-Length: 0"]).await.status, 405);
+    assert_eq!(origin.requests(), before);
 }
