@@ -246,6 +246,7 @@ fn every_example_of_a_configuration_is_loaded_by_a_test() {
     let loads = fs::read_to_string(root().join("config/src/examples.rs")).unwrap();
     assert!(loads.contains("fn every_example_loads()"), "config/src/examples.rs loads the folder");
     let examples = fs::read_dir(root().join("config/examples")).unwrap().map(|entry| entry.unwrap().path());
-    let other = examples.filter(|path| path.extension().is_none_or(|extension| extension != "toml"));
+    // What other proxies read lies in a folder of its own, and is started by tests.
+    let other = examples.filter(|path| !path.is_dir() && path.extension().is_none_or(|extension| extension != "toml"));
     none("not a configuration, so no test loads it", other.map(|path| path.display().to_string()));
 }

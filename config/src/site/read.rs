@@ -115,10 +115,16 @@ impl Asked {
         Ok(Self { policy: Policy::open(), routes })
     }
 
+    fn policies(&self) -> impl Iterator<Item = &Policy> {
+        std::iter::once(&*self.policy).chain(self.routes.iter().map(|route| &*route.policy))
+    }
+
     fn asks_for(&self, require: Require) -> bool {
-        std::iter::once(&self.policy)
-            .chain(self.routes.iter().map(|route| &route.policy))
-            .any(|policy| policy.require >= require)
+        self.policies().any(|policy| policy.require >= require)
+    }
+
+    fn has_limits(&self) -> bool {
+        self.policies().any(|policy| !policy.limits.is_empty())
     }
 }
 
@@ -198,7 +204,8 @@ fn ask_for_companions(
 ) {
     let lacks = |key| table.written(key).is_none();
     let asks_for = |require| asked.as_ref().map_or(true, |asked| asked.asks_for(require));
-    if matches!(mode, Ok(Some(Mode::Enforce))) && !asks_for(Require::Cleared) {
+    let has_limits = !lacks(LIMIT) || asked.as_ref().is_ok_and(Asked::has_limits);
+    if matches!(mode, Ok(Some(Mode::Enforce))) && !asks_for(Require::Cleared) && !has_limits {
         let text = "`enforce` has nothing to enforce: write the paths that are for agents, `protect = [\"/agents/*\"]`";
         table.report(MODE, text);
     }

@@ -64,6 +64,12 @@ fn protect_takes_a_single_path_and_the_whole_site() {
 }
 
 #[test]
+fn a_limit_is_something_to_enforce() {
+    let limited = site("mode = 'enforce'\nlimit = { per = 'site', rate = '60/m' }");
+    assert_eq!((limited.mode, limited.protects()), (Mode::Enforce, false));
+}
+
+#[test]
 fn enforce_with_nothing_to_protect_says_what_to_write() {
     let problem = "`enforce` has nothing to enforce: write the paths that are for agents, `protect = \
              [\"/agents/*\"]`";
