@@ -44,6 +44,8 @@ struct Refused {
     detail: &'static str,
     fault: Option<Fault>,
     issuer: Option<usize>,
+    /// Who it is that may not, where that is beyond doubt.
+    identity: Option<Arc<Identity>>,
     headers: Vec<(HeaderName, HeaderValue)>,
 }
 
@@ -95,7 +97,12 @@ impl Chain {
                 forget_bad_cookie(&self.site, &shown, &mut outcome);
                 outcome
             }
-            (Err(refused), Mode::Observe | Mode::Off) => would_be_refused(asks, &refused),
+            (Err(refused), Mode::Observe | Mode::Off) => {
+                if let Some(identity) = &refused.identity {
+                    edits.introduce(&self.site, identity, policy.require);
+                }
+                would_be_refused(asks, refused)
+            }
         }
     }
 
@@ -147,7 +154,9 @@ impl Chain {
         if self.is_stale(moment.issuer(identity.issuer), moment) {
             return Err(Refused::because(Reason::IssuerUnavailable));
         }
-        demands::meet(policy, &identity).map_err(Refused::because)?;
+        if let Err(reason) = demands::meet(policy, &identity) {
+            return Err(Refused { identity: Some(identity), ..Refused::because(reason) });
+        }
         Ok(Admitted { identity: Some(identity), ..Admitted::default() })
     }
 
@@ -178,7 +187,7 @@ impl Chain {
             Granted::No { retry_after } => {
                 let mut headers = Vec::from(Met::headers(&met));
                 headers.push((RETRY_AFTER, HeaderValue::from(whole_seconds(retry_after))));
-                Err(Refused { headers, ..Refused::because(Reason::RateLimited) })
+                Err(Refused { headers, identity: admitted.identity, ..Refused::because(Reason::RateLimited) })
             }
         }
     }
@@ -197,7 +206,7 @@ impl Chain {
     }
 
     fn turned_away(&self, request: &Request<'_>, policy: Option<Asks>, refused: Refused) -> Outcome {
-        let Refused { reason, detail, fault, issuer, headers } = refused;
+        let Refused { reason, detail, fault, issuer, identity, headers } = refused;
         let accepts = Accepts::of(request.headers);
         let mut reply = refuse(Some(&self.site), reason, request.request_id, accepts, Some(detail));
         if let Some(Asks::For(policy)) = &policy {
@@ -205,8 +214,8 @@ impl Chain {
         }
         reply.headers.extend(headers);
         cors::allow(&self.site, request.headers, &mut reply);
-        let word = reason.decision_word();
-        let decision = Decision { word, reason: Some(reason), fault, issuer, policy, ..Decision::undecided() };
+        let (word, trust) = (reason.decision_word(), trust(identity.as_deref()));
+        let decision = Decision { word, reason: Some(reason), fault, issuer, trust, identity, policy };
         Outcome { verdict: Verdict::Respond(Box::new(reply)), decision }
     }
 }
@@ -259,27 +268,26 @@ fn forget_bad_cookie(site: &Site, shown: &Shown<'_>, outcome: &mut Outcome) {
 
 fn went_on(policy: Asks, admitted: Admitted) -> Outcome {
     let Admitted { identity, fault, issuer, .. } = admitted;
-    let trust = identity.as_ref().map_or(Trust::Unknown, |identity| identity.trust());
+    let trust = trust(identity.as_deref());
     let decision =
         Decision { word: DecisionWord::Allow, reason: None, fault, issuer, trust, identity, policy: Some(policy) };
     Outcome { verdict: Verdict::Continue, decision }
 }
 
-fn would_be_refused(policy: Asks, refused: &Refused) -> Outcome {
-    let decision = Decision {
-        word: DecisionWord::WouldDeny,
-        reason: Some(refused.reason),
-        fault: refused.fault,
-        issuer: refused.issuer,
-        policy: Some(policy),
-        ..Decision::undecided()
-    };
+fn would_be_refused(policy: Asks, refused: Refused) -> Outcome {
+    let Refused { reason, fault, issuer, identity, .. } = refused;
+    let (word, trust) = (DecisionWord::WouldDeny, trust(identity.as_deref()));
+    let decision = Decision { word, reason: Some(reason), fault, issuer, trust, identity, policy: Some(policy) };
     Outcome { verdict: Verdict::Continue, decision }
+}
+
+fn trust(identity: Option<&Identity>) -> Trust {
+    identity.map_or(Trust::Unknown, Identity::trust)
 }
 
 impl Refused {
     const fn because(reason: Reason) -> Self {
-        Self { reason, detail: reason.meaning(), fault: None, issuer: None, headers: Vec::new() }
+        Self { reason, detail: reason.meaning(), fault: None, issuer: None, identity: None, headers: Vec::new() }
     }
 }
 

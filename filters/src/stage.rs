@@ -122,7 +122,11 @@ pub(crate) struct Stage {
     pub(crate) sessions: Arc<SessionKeys>,
     pub(crate) cache: Arc<VerifiedCache>,
     pub(crate) limiter: Arc<Limiter>,
+    /// What the first issuer of the site has told.
     pub(crate) view: Option<IssuerView>,
+    /// What the further ones have, in their order.
+    pub(crate) others: Vec<IssuerView>,
+    pub(crate) client: Option<IpAddr>,
     pub(crate) site_id: Option<SiteId>,
     pub(crate) now: UnixTime,
 }
@@ -146,6 +150,8 @@ impl Stage {
             cache: Arc::new(VerifiedCache::default()),
             limiter: Arc::default(),
             view: Some(view),
+            others: Vec::new(),
+            client: Some(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1))),
             site_id: Some("site-1".parse().unwrap()),
             now: NOW,
         }
@@ -167,16 +173,11 @@ impl Stage {
         let headers = headers(lines);
         let (site, sessions) = (Arc::new(self.site.clone()), Arc::clone(&self.sessions));
         let chain = Chain::new(site, sessions, Arc::clone(&self.cache), Arc::clone(&self.limiter));
-        let request = Request {
-            method,
-            path: path.as_bytes(),
-            headers: &headers,
-            client: Some(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1))),
-            request_id: "01JD",
-        };
-        // Only the first issuer is known of.
-        let known = IssuerMoment { view: self.view.as_ref(), site_id: self.site_id.as_ref() };
-        let moment = Moment { now: self.now, elapsed: Duration::from_secs(self.now.as_secs()), issuers: &[known] };
+        let request =
+            Request { method, path: path.as_bytes(), headers: &headers, client: self.client, request_id: "01JD" };
+        let mut issuers = vec![IssuerMoment { view: self.view.as_ref(), site_id: self.site_id.as_ref() }];
+        issuers.extend(self.others.iter().map(|view| IssuerMoment { view: Some(view), site_id: None }));
+        let moment = Moment { now: self.now, elapsed: Duration::from_secs(self.now.as_secs()), issuers: &issuers };
         let mut edits = Edits::new();
         let outcome = chain.run(&request, self.site.mode, &moment, &mut edits);
         let at_origin = applied(&headers, edits.request(&headers));
