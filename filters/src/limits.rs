@@ -73,10 +73,12 @@ impl Limits {
             let allowance = match (limit.per, identity, request.client) {
                 (LimitPer::Site, _, _) => limiter.take(*number, b"", limit, elapsed),
                 (LimitPer::Agent, Some(identity), _) => {
-                    limiter.take(*number, identity.agent.as_str().as_bytes(), limit, elapsed)
+                    limiter.take(at_issuer(*number, identity), identity.agent.as_str().as_bytes(), limit, elapsed)
                 }
                 (LimitPer::Owner, Some(identity), _) => match &identity.owner {
-                    Some(owner) => limiter.take(*number, owner.as_str().as_bytes(), limit, elapsed),
+                    Some(owner) => {
+                        limiter.take(at_issuer(*number, identity), owner.as_str().as_bytes(), limit, elapsed)
+                    }
                     None => continue,
                 },
                 (LimitPer::Client, _, Some(client)) => match network(client) {
@@ -95,6 +97,11 @@ impl Limits {
         }
         nearest
     }
+}
+
+/// The number of a limit among those whom one issuer names: another's may be called the same, and must not use up theirs.
+fn at_issuer(number: u64, identity: &Identity) -> u64 {
+    number.wrapping_add(u64::try_from(identity.issuer).unwrap_or_default())
 }
 
 /// What counts as one client.

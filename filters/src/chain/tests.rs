@@ -8,6 +8,7 @@ use super::*;
 use crate::stage::*;
 use crate::{IssuerView, Reply, RevocationRow, Revocations, Session, SubjectKind, stage};
 
+mod issuers;
 mod policies;
 mod refusals;
 mod standing;
