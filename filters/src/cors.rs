@@ -1,4 +1,4 @@
-//! Whether a page of another origin may read what the gateway itself answers (CORS, https://fetch.spec.whatwg.org).
+//! Whether a page of another origin may read what the gateway itself answers (CORS, <https://fetch.spec.whatwg.org>).
 
 use config::Site;
 use http::header::{
