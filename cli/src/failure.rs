@@ -2,6 +2,7 @@
 //! tell apart.
 
 use std::error::Error;
+use std::path::Path;
 use std::process::ExitCode;
 
 use crate::terminal;
@@ -40,6 +41,16 @@ impl Failure {
     /// The configuration is not one: exit code 3.
     pub(crate) fn config(error: &(dyn Error + 'static)) -> Self {
         Self { kind: Kind::Config, message: chain(error) }
+    }
+
+    /// The configuration does not do what was expected of it: exit code 3.
+    pub(crate) fn expected(message: impl Into<String>) -> Self {
+        Self { kind: Kind::Config, message: message.into() }
+    }
+
+    /// The same, with the line it is about.
+    pub(crate) fn at(self, path: &Path, line: usize) -> Self {
+        Self { message: format!("{}:{line}: {}", path.display(), self.message), ..self }
     }
 
     /// A listener could not be opened: exit code 4.

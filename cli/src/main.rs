@@ -8,6 +8,8 @@
 mod agent;
 mod completions;
 mod control;
+mod expected;
+mod explain;
 mod failure;
 mod gateway;
 mod healthcheck;
@@ -52,6 +54,8 @@ enum Command {
     Gateway(gateway::Arguments),
     /// Check a configuration file
     Validate(validate::Arguments),
+    /// Say what would become of a request, and why, without sending it
+    Explain(explain::Arguments),
     /// Let a running gateway read its configuration again
     Reload(control::Reload),
     /// Let the sites of a running gateway observe, enforce or pass everything, at once
@@ -91,6 +95,7 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Init(arguments) => init::run(&arguments),
         Command::Gateway(arguments) => gateway::run(arguments).await,
         Command::Validate(arguments) => validate::run(&arguments),
+        Command::Explain(arguments) => explain::run(&arguments),
         Command::Reload(arguments) => control::reload(&arguments),
         Command::Mode(arguments) => control::mode(&arguments),
         Command::Issuer(arguments) => issuer::run(arguments).await,

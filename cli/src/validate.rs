@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::failure::Failure;
-use crate::{gateway, terminal};
+use crate::{expected, gateway, terminal};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -15,6 +15,9 @@ pub(crate) struct Arguments {
     /// The file is an issuer's
     #[arg(long)]
     issuer: bool,
+    /// A file of requests and what is to become of each, checked against the configuration
+    #[arg(long, value_name = "FILE", conflicts_with = "issuer")]
+    tests: Option<PathBuf>,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
@@ -25,7 +28,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         (issuer.warnings(), "an issuer".to_owned())
     } else {
         let gateway = gateway::load(path)?;
-        (gateway.warnings(), summary(&gateway))
+        let (warnings, mut summary) = (gateway.warnings(), summary(&gateway));
+        if let Some(tests) = &arguments.tests {
+            let count = expected::check(gateway, tests)?;
+            summary.push_str(&format!("\n{count} requests of {} came out as expected", tests.display()));
+        }
+        (warnings, summary)
     };
     for warning in &warnings {
         terminal::complain(&format!("warning: {warning}"));

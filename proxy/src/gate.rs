@@ -10,7 +10,7 @@ use arc_swap::ArcSwap;
 use config::Mode;
 use filters::{Accepts, Asks, Decision, DecisionWord, HeaderEdit, Reason, Reply, Verdict, judge_head, refuse};
 use http::HeaderValue;
-use http::header::{ALLOW, COOKIE};
+use http::header::ALLOW;
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::proxy::Session;
 use tokio::sync::Notify;
@@ -26,8 +26,9 @@ use crate::own_pages::{self, OwnPage};
 use crate::request_id::{RequestId, RequestIds};
 use crate::sites::{Site, Sites};
 use crate::snapshot::Snapshot;
+use crate::to_origin::ToOrigin;
 use crate::upstream::STREAM_SILENCE_MAX;
-use crate::{bounds, downstream, forwarded, live};
+use crate::{bounds, downstream, live};
 
 /// Idle connections of clients are kept for so long, in seconds; browsers close theirs earlier or soon after.
 pub(crate) const KEEPALIVE_SECONDS: u64 = 60;
@@ -193,25 +194,14 @@ impl Gate {
     ) -> pingora::Result<()> {
         let received = session.req_header();
         context.forwarded = true;
-        // Only a proxy is sent a whole URL (RFC 9112 §3.2.2).
-        if !matches!(received.raw_path(), [b'/' | b'*', ..]) {
-            let target = received.uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str).to_owned();
-            upstream.set_raw_path(target.as_bytes())?;
-        }
-        if let Some(source) = &context.source {
-            forwarded::apply(upstream, received, source, downstream::scheme(session), &context.request_id)?;
-        }
-        for edit in context.edits.request(&received.headers) {
-            match edit {
-                HeaderEdit::Remove(name) => drop(upstream.remove_header(&name)),
-                HeaderEdit::Set(name, value) => upstream.insert_header(name, value)?,
-                HeaderEdit::Append(name, value) => drop(upstream.append_header(name, value)?),
-            }
-        }
-        if session.is_http2() {
-            join_cookies(upstream)?;
-        }
-        Ok(())
+        let asked = ToOrigin {
+            received,
+            source: context.source.as_ref(),
+            scheme: downstream::scheme(session),
+            request_id: &context.request_id,
+            edits: &context.edits,
+        };
+        asked.write(upstream)
     }
 
     /// Changes what the client is sent: call it in `response_filter`, after changes of one's own.
@@ -321,16 +311,6 @@ impl fmt::Debug for Gate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Gate").field("sites", &self.shared.snapshot.load().all_sites.len()).finish_non_exhaustive()
     }
-}
-
-/// HTTP/2 may send each cookie in a line of its own, which nobody expects elsewhere (RFC 9113 §8.2.3).
-fn join_cookies(upstream: &mut RequestHeader) -> pingora::Result<()> {
-    let lines: Vec<&[u8]> = upstream.headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes).collect();
-    if lines.len() < 2 {
-        return Ok(());
-    }
-    let line = lines.join(&b"; "[..]);
-    upstream.insert_header(COOKIE, line)
 }
 
 /// What goes on in the name of an agent ends with it. In observe nobody is refused for policy, and nothing cut.

@@ -62,6 +62,20 @@ impl Secret {
         Self::parse(&SecretString::from(text)).ok_or_else(|| GatewaySecretError::Form(path.display().to_string()))
     }
 
+    /// The secret there is, if it can be read. Nothing is made.
+    pub(crate) fn read(source: Option<&SecretSource>, folder: &Path) -> Option<Self> {
+        let text = match source {
+            Some(source) => source.read().ok()?,
+            None => SecretString::from(read_own(&folder.join(FILE)).ok()??),
+        };
+        Self::parse(&text)
+    }
+
+    /// A secret that seals nothing anybody has.
+    pub(crate) const fn of_nobody() -> Self {
+        Self { current: [0; 32], previous: None }
+    }
+
     fn parse(text: &SecretString) -> Option<Self> {
         let mut lines = text.expose_secret().lines().map(str::trim).filter(|line| !line.is_empty());
         let current = key(lines.next()?)?;

@@ -1,0 +1,274 @@
+//! What would become of a request, and why: found by the code that decides about real ones, and nothing is sent anywhere.
+//!
+//! Keys and revocations are those that the state folder holds. Whoever has no token may assume an agent: a token is signed
+//! for it with a key made for the question, and verified like any other.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use config::{IssuerKind, Policy, TrustedIssuer};
+use filters::{
+    Chain, Contact, Decision, Edits, IssuerMoment, IssuerView, Moment, Reason, Reply, Request, Revocations,
+    SessionKeys, Verdict, judge_head,
+};
+use http::header::HOST;
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use passport::{AccessToken, AgentId, KeySet, OwnerId, OwnerLevel, Passport as _, SigningKey, jwks_document};
+use pingora::http::RequestHeader;
+use tokio::sync::Notify;
+
+use crate::bounds;
+use crate::clock::{Timestamp, now};
+use crate::forwarded::Source;
+use crate::issuer::Issuer;
+use crate::metrics::Metrics;
+use crate::request_id::{RequestId, RequestIds};
+use crate::secret::Secret;
+use crate::serve::Error;
+use crate::state::StateFiles;
+use crate::to_origin::ToOrigin;
+
+/// Where an assumed agent shows its token, so that it is beside what the site itself is sent.
+const LIME_AUTHORIZATION: HeaderName = HeaderName::from_static("lime-authorization");
+
+/// A request to be explained.
+#[derive(Clone, Debug)]
+pub struct Question {
+    /// The method.
+    pub method: Method,
+    /// `https` or `http`, as the client would speak to the gateway.
+    pub scheme: config::Scheme,
+    /// The host, with its port if one is written.
+    pub authority: String,
+    /// Path and query, as they would come over the wire.
+    pub target: String,
+    /// The headers, without `Host`.
+    pub headers: HeaderMap,
+    /// Who asks.
+    pub client: IpAddr,
+    /// The agent that asks, in place of a token of it.
+    pub assumed: Option<Assumed>,
+}
+
+/// An agent that is assumed to ask.
+#[derive(Clone, Debug)]
+pub struct Assumed {
+    /// Which.
+    pub agent: AgentId,
+    /// Its owner.
+    pub owner: Option<OwnerId>,
+    /// How well the issuer knows the owner.
+    pub owner_level: OwnerLevel,
+    /// The scopes of its token, parted by spaces.
+    pub scope: Option<String>,
+}
+
+/// What would become of a request.
+#[derive(Debug)]
+pub struct Explanation {
+    /// The site, if the host is one's.
+    pub site: Option<Arc<config::Site>>,
+    /// The route that the path leads to: its path, its methods and where it is written.
+    pub route: Option<String>,
+    /// What is asked for.
+    pub policy: Option<Arc<Policy>>,
+    /// What is decided.
+    pub decision: Decision,
+    /// The answer of the gateway itself, if the request would not go on.
+    pub reply: Option<Reply>,
+    /// The headers that the origin would get, if it would.
+    pub to_origin: Option<HeaderMap>,
+}
+
+/// Explains what becomes of requests under one configuration.
+pub struct Explainer {
+    config: config::Gateway,
+    sessions: Arc<SessionKeys>,
+    issuers: Vec<Arc<Issuer>>,
+    key: SigningKey,
+}
+
+impl Explainer {
+    /// Reads what the state folder holds of issuers. Nothing is made there, and nobody is asked.
+    ///
+    /// # Errors
+    /// [`Error`] when the system refuses what that takes.
+    pub fn new(config: config::Gateway) -> Result<Self, Error> {
+        let server = &config.server;
+        // On a machine that only checks files there is no secret: sessions cannot be judged there.
+        let secret = Secret::read(server.secret.as_ref(), &server.state).unwrap_or_else(Secret::of_nobody);
+        let files = Arc::new(StateFiles::new(server.state.clone(), &secret));
+        let metrics = Metrics::new().map_err(|cause| Error::Metrics(cause.into()))?;
+        let open = |issuer: &Arc<TrustedIssuer>| {
+            let metrics = metrics.issuer(issuer.url.as_str());
+            Arc::new(Issuer::open(Arc::clone(issuer), Arc::clone(&files), metrics, Arc::new(Notify::new()), now()))
+        };
+        let key = SigningKey::generate().map_err(|cause| Error::Client(cause.into()))?;
+        let issuers = config.issuers.iter().map(open).collect();
+        let sessions = Arc::new(SessionKeys::new(secret.current(), secret.previous()));
+        Ok(Self { config, sessions, issuers, key })
+    }
+
+    /// What would become of a request.
+    #[must_use]
+    pub fn explain(&self, question: &Question) -> Explanation {
+        match self.meet(question) {
+            Ok((site, header)) => self.decide(question, &site, header),
+            Err(reason) => Explanation {
+                site: None,
+                route: None,
+                policy: None,
+                decision: crate::gate::decided(reason),
+                reply: Some(crate::gate::refuse_form(None, reason, "-", filters::Accepts::of(&question.headers))),
+                to_origin: None,
+            },
+        }
+    }
+
+    /// The site that is meant, and the request as Pingora would read it.
+    fn meet(&self, question: &Question) -> Result<(Arc<config::Site>, RequestHeader), Reason> {
+        judge_head(&head(question))?;
+        let fields = question.headers.len() + 1;
+        let header = RequestHeader::build(question.method.clone(), question.target.as_bytes(), Some(fields));
+        let mut header = header.map_err(|_| Reason::PathInvalid)?;
+        let host = HeaderValue::from_str(&question.authority).map_err(|_| Reason::HostInvalid)?;
+        let invalid = |_| Reason::FramingInvalid;
+        header.append_header(HOST, host).map_err(invalid)?;
+        for (name, value) in &question.headers {
+            header.append_header(name.clone(), value.clone()).map_err(invalid)?;
+        }
+        bounds::judge(&header)?;
+        let host = bounds::host(&header)?;
+        let site = find(&self.config.sites, &host).ok_or(Reason::HostUnknown)?;
+        Ok((Arc::new(site.clone()), header))
+    }
+
+    fn decide(&self, question: &Question, site: &Arc<config::Site>, mut header: RequestHeader) -> Explanation {
+        let (judged_by, views) = match &question.assumed {
+            Some(assumed) => {
+                if let Some(value) = self.token(site, assumed).and_then(|token| HeaderValue::from_str(&token).ok()) {
+                    // The error is that there are too many headers, which the question would be refused for.
+                    drop(header.append_header(LIME_AUTHORIZATION, value));
+                }
+                (Arc::new(lime_alone(site)), self.assumed_views(site))
+            }
+            None => (Arc::clone(site), self.known_views(site)),
+        };
+        let chain = Chain::new(Arc::clone(&judged_by), Arc::clone(&self.sessions), Arc::default(), Arc::default());
+        let issuers: Vec<_> = views.iter().map(|view| IssuerMoment { view: Some(view), site_id: None }).collect();
+        let moment = Moment { now: now(), elapsed: Duration::from_hours(24), issuers: &issuers };
+        let source = Source::of(question.client, &header.headers, &self.config.server.trusted_proxies);
+        let path = crate::downstream::path(&header).to_vec();
+        let client = (!source.may_be_a_crowd()).then_some(source.client);
+        let request =
+            Request { method: &question.method, path: &path, headers: &header.headers, client, request_id: "-" };
+        let mut edits = Edits::new();
+        let outcome = chain.run(&request, site.mode, &moment, &mut edits);
+        let matched = site.route(&path, &question.method);
+        let (reply, to_origin) = match outcome.verdict {
+            Verdict::Respond(reply) => (Some(*reply), None),
+            Verdict::Continue => (None, sent(&header, &source, question.scheme, &edits)),
+        };
+        Explanation {
+            site: Some(Arc::clone(site)),
+            route: matched.route.map(|route| format!("{} ({}), {}", route.path, route.methods, route.defined_at)),
+            policy: Some(Arc::clone(matched.policy)),
+            decision: outcome.decision,
+            reply,
+            to_origin,
+        }
+    }
+
+    /// A token of an assumed agent, of the site's first issuer.
+    fn token(&self, site: &config::Site, assumed: &Assumed) -> Option<String> {
+        let (issuer, now) = (site.issuers.first()?, now());
+        let token = AccessToken {
+            iss: issuer.url.as_str().to_owned(),
+            aud: AccessToken::audience(),
+            sub: assumed.agent.clone(),
+            iat: now,
+            exp: now.plus(Duration::from_secs(300)),
+            nbf: None,
+            jti: "assumed".parse().ok()?,
+            domain: site.url.host().to_owned(),
+            owner: assumed.owner.clone(),
+            owner_level: assumed.owner_level,
+            scope: assumed.scope.clone(),
+        };
+        self.key.sign(&token).ok().map(|token| format!("Bearer {token}"))
+    }
+
+    /// An issuer that has published the key of the question alone.
+    fn assumed_views(&self, site: &config::Site) -> Vec<IssuerView> {
+        let keys = KeySet::from_jwks(jwks_document([self.key.jwk()]).as_bytes()).unwrap_or_default();
+        site.issuers.iter().map(|_| view(keys.clone(), Arc::default())).collect()
+    }
+
+    fn known_views(&self, site: &config::Site) -> Vec<IssuerView> {
+        let known = |issuer: &Arc<TrustedIssuer>| {
+            let known = self.issuers.iter().find(|known| known.url() == &issuer.url)?;
+            let known = known.view();
+            Some(view(known.keys.clone(), Arc::clone(&known.revocations)))
+        };
+        site.issuers
+            .iter()
+            .map(|issuer| known(issuer).unwrap_or_else(|| view(KeySet::default(), Arc::default())))
+            .collect()
+    }
+}
+
+impl std::fmt::Debug for Explainer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Explainer").field("sites", &self.config.sites.len()).finish_non_exhaustive()
+    }
+}
+
+/// An issuer that is heard: what becomes of a request while it is not is another question.
+fn view(keys: KeySet, revocations: Arc<Revocations>) -> IssuerView {
+    IssuerView { keys, generation: 1, revocations, contact: Contact::Kept, last_contact: Some(now()) }
+}
+
+/// The site as it would be if its issuers were ours: what its policies ask does not depend on who vouches.
+fn lime_alone(site: &config::Site) -> config::Site {
+    let lime = |issuer: &Arc<TrustedIssuer>| {
+        Arc::new(TrustedIssuer { kind: IssuerKind::Lime, ..TrustedIssuer::clone(issuer) })
+    };
+    config::Site { issuers: site.issuers.iter().map(lime).collect(), ..site.clone() }
+}
+
+/// The site of a host, as [`Sites`](crate::sites::Sites) finds it.
+fn find<'a>(sites: &'a [config::Site], host: &str) -> Option<&'a config::Site> {
+    let is_exact =
+        |site: &&config::Site| site.url.host() == host || site.also.iter().any(|pattern| pattern.exact() == Some(host));
+    let by_wildcard = || {
+        let parents = sites.iter().flat_map(|site| site.also.iter().map(move |pattern| (site, pattern)));
+        let meant = parents.filter(|(_, pattern)| pattern.matches(host) && pattern.parent().is_some());
+        meant.max_by_key(|(_, pattern)| pattern.parent().map(str::len)).map(|(site, _)| site)
+    };
+    let loopback = || sites.iter().find(|site| site.url.is_loopback() && site.serves(host));
+    sites.iter().find(is_exact).or_else(loopback).or_else(by_wildcard)
+}
+
+/// The request as it would come over the wire.
+fn head(question: &Question) -> Vec<u8> {
+    let mut head =
+        format!("{} {} HTTP/1.1\r\nHost: {}\r\n", question.method, question.target, question.authority).into_bytes();
+    for (name, value) in &question.headers {
+        head.extend_from_slice(name.as_str().as_bytes());
+        head.extend_from_slice(b": ");
+        head.extend_from_slice(value.as_bytes());
+        head.extend_from_slice(b"\r\n");
+    }
+    head.extend_from_slice(b"\r\n");
+    head
+}
+
+/// The headers that the origin would get.
+fn sent(received: &RequestHeader, source: &Source, scheme: config::Scheme, edits: &Edits) -> Option<HeaderMap> {
+    let id: RequestId = RequestIds::new([0; 16]).make(Timestamp::now());
+    let mut upstream = received.clone();
+    let asked = ToOrigin { received, source: Some(source), scheme: scheme.as_str(), request_id: &id, edits };
+    asked.write(&mut upstream).ok()?;
+    Some(upstream.headers.clone())
+}
