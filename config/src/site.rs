@@ -10,7 +10,7 @@ use http::Method;
 use crate::limit::Limit;
 use crate::route::{Matched, Route, Routes};
 use crate::{
-    HostPattern, Origin, PathPattern, Place, Policy, Require, SecretSource, TrustedIssuer, Upstream, WebOrigin,
+    HostPattern, Origin, PathPattern, Place, Policy, Require, SecretSource, TrustedIssuer, Upstream, Verify, WebOrigin,
 };
 
 mod read;
@@ -183,6 +183,18 @@ impl Site {
         }
         if self.url.is_exposed() {
             found.push(format!("`url` {} is not https: passports and sessions can be read on the way", self.url));
+        }
+        if self.origin.tls.verify == Verify::No {
+            found
+                .push("`verify = false`: whoever sits between can be the origin, and read what agents send".to_owned());
+        }
+        let has_lists = self.policies().any(|policy| !policy.agents.is_everybody() || !policy.owners.is_everybody());
+        if self.issuers.len() > 1 && has_lists {
+            found.push(
+                "`agents` and `owners` compare ids, whoever issued them: with several issuers, one of them may name an \
+                 agent of another"
+                    .to_owned(),
+            );
         }
         if self.revocation_max_stale.is_some_and(|max| max < Self::CONTACT_INTERVALS) {
             found.push(

@@ -209,4 +209,18 @@ fn what_is_allowed_but_should_be_known_is_said() {
         &["lime.toml:4: `issuer` http://id.example is not https: whoever sits between can replace its keys"],
     );
     warns(&enforced.replace("https://a.example", "http://localhost"), &[]);
+    warns(
+        &enforced.replace("'http://127.0.0.1:3000'", "{ targets = 'https://b.example', tls = { verify = false } }"),
+        &[&format!("{at} `verify = false`: whoever sits between can be the origin, and read what agents send")],
+    );
+    let two = "issuer = ['https://id.example', 'corp']\npolicy = 'listed'\nmode = 'enforce'\n";
+    let tables = "[policy.listed]\nrequire = 'passport'\nagents = { deny = 'a' }\n\
+                  [issuer.corp]\nurl = 'https://corp.example'\nkind = 'oauth'\n";
+    warns(
+        &format!("{START}{two}{CREDENTIAL}{tables}"),
+        &[&format!(
+            "{at} `agents` and `owners` compare ids, whoever issued them: with several issuers, one of them may name an \
+             agent of another"
+        )],
+    );
 }

@@ -1,0 +1,167 @@
+//! Why a request is refused, or would be: asked without sending it, and held to in CI.
+
+use std::fs;
+
+use lime_tests::lime;
+use serde_json::Value;
+use tempfile::TempDir;
+
+const CONFIG: &str = r#"
+[policy.write]
+require = "passport"
+scopes = ["orders:write"]
+owner_level = 1
+[[site]]
+url = "https://shop.example.com"
+also = ["*.shop.example.com"]
+origin = "http://127.0.0.1:3000"
+mode = "enforce"
+policy = "open"
+issuer = "https://id.example.net"
+[[site.route]]
+path = "/agents/*"
+policy = "passport"
+[[site.route]]
+path = "/agents/orders/*"
+methods = ["POST"]
+policy = "write"
+"#;
+
+fn folder() -> TempDir {
+    let folder = TempDir::new().unwrap();
+    let state = folder.path().join("state");
+    fs::write(folder.path().join("lime.toml"), format!("[server]\nstate = {state:?}\n{CONFIG}")).unwrap();
+    folder
+}
+
+fn run(folder: &TempDir, arguments: &[&str]) -> (String, Option<i32>) {
+    let config = folder.path().join("lime.toml");
+    let output = lime(arguments.iter().copied().chain(["-c", config.to_str().unwrap()])).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    assert!(!folder.path().join("state").exists(), "nothing is made");
+    (said, output.status.code())
+}
+
+#[track_caller]
+fn explained(folder: &TempDir, arguments: &[&str]) -> Value {
+    let (said, code) = run(folder, &[&["explain", "--json"], arguments].concat());
+    assert_eq!(code, Some(0), "{said}");
+    serde_json::from_str(&said).unwrap_or_else(|error| panic!("{error}: {said}"))
+}
+
+#[test]
+fn a_request_is_explained_by_what_would_decide_it() {
+    let folder = folder();
+    for (arguments, policy, decision, reason) in [
+        (&["https://shop.example.com/"][..], "open", "allow", None),
+        (&["GET", "https://eu.shop.example.com/agents/x?a=1"], "passport", "deny", Some("passport_required")),
+        (&["GET", "https://shop.example.com/agents/x", "--agent", "a-1"], "passport", "allow", None),
+        (
+            &["POST", "https://shop.example.com/agents/orders/7", "--agent", "a-1"],
+            "write",
+            "deny",
+            Some("owner_level_too_low"),
+        ),
+        (
+            &["POST", "https://shop.example.com/agents/orders/7", "--agent", "a-1", "--owner-level", "1"],
+            "write",
+            "deny",
+            Some("insufficient_scope"),
+        ),
+        (
+            &[
+                "POST",
+                "https://shop.example.com/agents/orders/7",
+                "--agent",
+                "a-1",
+                "--owner-level",
+                "1",
+                "--scope",
+                "a orders:write",
+            ],
+            "write",
+            "allow",
+            None,
+        ),
+        (&["https://shop.example.com/x/..%2fagents/x"], "open", "deny", Some("path_ambiguous")),
+    ] {
+        let found = explained(&folder, arguments);
+        assert_eq!(
+            (found["decision"].as_str(), found["reason"].as_str()),
+            (Some(decision), reason),
+            "{arguments:?} {found}"
+        );
+        assert_eq!(found["policy"].as_str(), Some(policy), "{arguments:?}");
+        assert_eq!(found["site"], "https://shop.example.com");
+    }
+    let elsewhere = explained(&folder, &["https://bank.test/"]);
+    assert_eq!((elsewhere["reason"].as_str(), elsewhere["status"].as_u64()), (Some("host_unknown"), Some(421)));
+}
+
+#[test]
+fn what_the_origin_would_be_sent_is_shown() {
+    let folder = folder();
+    let (said, code) = run(
+        &folder,
+        &[
+            "explain",
+            "https://shop.example.com/agents/x",
+            "-H",
+            "Lime-Agent-Id: admin",
+            "-H",
+            "Cookie: a=b",
+            "--agent",
+            "a-1",
+            "--client",
+            "192.0.2.7",
+        ],
+    );
+    assert_eq!(code, Some(0), "{said}");
+    for line in [
+        "decision   allow",
+        "lime-agent-id: a-1",
+        "cookie: a=b",
+        "x-forwarded-for: 192.0.2.7",
+        "x-forwarded-proto: https",
+        "http://127.0.0.1:3000",
+    ] {
+        assert!(said.contains(line), "{line} is not in\n{said}");
+    }
+    assert!(!said.contains("admin") && !said.contains("lime-authorization"), "{said}");
+    let (said, code) = run(&folder, &["explain", "shop.example.com/x"]);
+    assert!(said.contains("the URL has no scheme: write it like GET https://") && code == Some(2), "{said}");
+}
+
+#[test]
+fn a_configuration_is_held_to_what_is_expected_of_it() {
+    let folder = folder();
+    let tests = folder.path().join("tests.toml");
+    let good = "[[test]]\nrequest = \"GET https://shop.example.com/agents/x\"\nexpect = \"deny\"\nstatus = 401\n\
+                reason = \"passport_required\"\n\
+                [[test]]\nrequest = \"POST https://shop.example.com/agents/orders/1\"\n\
+                agent = { id = \"a-1\", owner = \"o-1\", owner_level = 2, scope = \"orders:write\" }\n\
+                expect = \"allow\"\npolicy = \"write\"\n";
+    let check = |text: &str| {
+        fs::write(&tests, text).unwrap();
+        run(&folder, &["validate", "--tests", tests.to_str().unwrap()])
+    };
+    let (said, code) = check(good);
+    assert!(said.contains("2 requests of") && said.contains("came out as expected") && code == Some(0), "{said}");
+    let (said, code) = check(&good.replace("expect = \"allow\"", "expect = \"deny\""));
+    assert!(
+        said.contains("tests.toml:7: POST https://shop.example.com/agents/orders/1: expected deny, found allow"),
+        "{said}"
+    );
+    assert_eq!(code, Some(3));
+    for (text, problem) in [
+        (good.replace("expect = \"deny\"", "expct = \"deny\""), "unknown field `expct`"),
+        (
+            good.replace("expect = \"deny\"", "expect = \"no\""),
+            "`expect` is one of allow, deny, would_deny, error, not `no`",
+        ),
+        ("".to_owned(), "no test: write a [[test]]"),
+    ] {
+        let (said, code) = check(&text);
+        assert!(said.contains(problem) && code == Some(2), "{said}");
+    }
+}
