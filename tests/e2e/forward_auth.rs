@@ -175,6 +175,7 @@ fn a_site_behind(kind: Kind) {
 
     // Its own pages.
     assert_eq!(front.get("/.lime/help").send().status, 200);
+    assert_eq!(front.get("/.well-known/lime").send().status, 200);
 }
 
 #[test]
