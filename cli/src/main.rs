@@ -16,6 +16,7 @@ mod healthcheck;
 mod init;
 mod issuer;
 mod listen;
+mod report;
 mod service_manager;
 mod signals;
 mod terminal;
@@ -56,6 +57,8 @@ enum Command {
     Validate(validate::Arguments),
     /// Say what would become of a request, and why, without sending it
     Explain(explain::Arguments),
+    /// Say who came, from access logs
+    Report(report::Arguments),
     /// Let a running gateway read its configuration again
     Reload(control::Reload),
     /// Let the sites of a running gateway observe, enforce or pass everything, at once
@@ -96,6 +99,7 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Gateway(arguments) => gateway::run(arguments).await,
         Command::Validate(arguments) => validate::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),
+        Command::Report(arguments) => report::run(&arguments).await,
         Command::Reload(arguments) => control::reload(&arguments),
         Command::Mode(arguments) => control::mode(&arguments),
         Command::Issuer(arguments) => issuer::run(arguments).await,

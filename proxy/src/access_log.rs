@@ -28,6 +28,9 @@ const GATHERING: Duration = Duration::from_millis(10);
 /// Longest path that is written, in bytes.
 const PATH_BYTES_MAX: usize = 2048;
 
+/// Longest name of a client that is written, in bytes: those of browsers have half of it.
+const USER_AGENT_BYTES_MAX: usize = 256;
+
 thread_local! {
     static LINE: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
@@ -145,6 +148,8 @@ pub(crate) struct Record<'a> {
     pub(crate) took: Duration,
     pub(crate) body_bytes: usize,
     pub(crate) client: Option<IpAddr>,
+    /// What the client calls itself.
+    pub(crate) user_agent: &'a [u8],
     pub(crate) decision: &'a Decision,
     /// Whether the origin was asked.
     pub(crate) forwarded: bool,
@@ -181,6 +186,9 @@ impl Record<'_> {
         members.number("bytes", self.body_bytes);
         if let Some(client) = self.client {
             members.shown("client_ip", client);
+        }
+        if !self.user_agent.is_empty() {
+            members.bytes("user_agent", self.user_agent.get(..USER_AGENT_BYTES_MAX).unwrap_or(self.user_agent));
         }
         if let Some(identity) = identity {
             members.text("agent_id", identity.agent.as_str());

@@ -56,6 +56,7 @@ pub(crate) struct End<'a> {
     pub(crate) path: &'a [u8],
     pub(crate) status: Option<u16>,
     pub(crate) body_bytes: usize,
+    pub(crate) user_agent: &'a [u8],
 }
 
 impl Context {
@@ -122,6 +123,7 @@ impl Context {
             took,
             body_bytes: end.body_bytes,
             client: self.source.and_then(|source| self.gate.shared().snapshot.load().shown(source.client)),
+            user_agent: end.user_agent,
             decision: &self.decision,
             forwarded: self.forwarded,
             note: self.note.as_deref(),
@@ -138,7 +140,7 @@ impl Drop for Context {
         if self.recorded == Recorded::NotYet && self.note.is_none() {
             self.note = Some("closed by the gateway before its end".to_owned());
         }
-        self.record(&End { method, path, status: self.passed_on, body_bytes: 0 });
+        self.record(&End { method, path, status: self.passed_on, body_bytes: 0, user_agent: b"" });
         self.gate.metrics().in_flight.dec();
     }
 }

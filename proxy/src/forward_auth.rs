@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use filters::{Edits, HeaderEdit, Reason, Reply, Verdict, is_own_path};
-use http::header::{AUTHORIZATION, COOKIE, HOST, HeaderName};
+use http::header::{AUTHORIZATION, COOKIE, HOST, HeaderName, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use pingora::apps::http_app::ServeHttp;
 use pingora::http::RequestHeader;
@@ -85,6 +85,7 @@ impl ServeHttp for ForwardAuth {
             path: &path,
             status: Some(reply.status.as_u16()),
             body_bytes: reply.body.len(),
+            user_agent: header.headers.get(USER_AGENT).map(HeaderValue::as_bytes).unwrap_or_default(),
         });
         into_response(reply, header.method == Method::HEAD)
     }

@@ -10,7 +10,7 @@ use arc_swap::ArcSwap;
 use config::Mode;
 use filters::{Accepts, Asks, Decision, DecisionWord, HeaderEdit, Reason, Reply, Verdict, judge_head, refuse};
 use http::HeaderValue;
-use http::header::ALLOW;
+use http::header::{ALLOW, USER_AGENT};
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::proxy::Session;
 use tokio::sync::Notify;
@@ -260,6 +260,7 @@ impl Gate {
             path: downstream::path(header),
             status: session.response_written().map(|response| response.status.as_u16()),
             body_bytes: session.body_bytes_sent(),
+            user_agent: header.headers.get(USER_AGENT).map(HeaderValue::as_bytes).unwrap_or_default(),
         });
     }
 

@@ -39,6 +39,7 @@ fn record<'a>(path: &'a [u8], decision: &'a Decision) -> Record<'a> {
         took: Duration::from_micros(1_234_567),
         body_bytes: 5,
         client: Some(IpAddr::from([127, 0, 0, 1])),
+        user_agent: b"",
         decision,
         forwarded: false,
         note: None,
