@@ -55,6 +55,8 @@ enum Command {
     Gateway(gateway::Arguments),
     /// Check a configuration file
     Validate(validate::Arguments),
+    /// Write the JSON Schema of lime.toml to stdout
+    Schema,
     /// Say what would become of a request, and why, without sending it
     Explain(explain::Arguments),
     /// Say who came, from access logs
@@ -98,6 +100,10 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Init(arguments) => init::run(&arguments),
         Command::Gateway(arguments) => gateway::run(arguments).await,
         Command::Validate(arguments) => validate::run(&arguments),
+        Command::Schema => {
+            terminal::say(config::schema().trim_end());
+            Ok(())
+        }
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Report(arguments) => report::run(&arguments).await,
         Command::Reload(arguments) => control::reload(&arguments),
