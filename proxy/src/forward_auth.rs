@@ -131,37 +131,59 @@ impl ForwardAuth {
 }
 
 impl<'a> Original<'a> {
+    /// Every word on what was asked has to be the same one: a proxy passes on what its clients send, and so a client may
+    /// speak in the words of another proxy.
     fn of(header: &'a RequestHeader) -> Result<Self, Reason> {
-        let one = |name: &HeaderName| -> Result<Option<&'a HeaderValue>, Reason> {
-            let mut lines = header.headers.get_all(name).iter();
-            // Two of them are two requests.
-            match (lines.next(), lines.next()) {
-                (found, None) => Ok(found),
-                (_, Some(_)) => Err(Reason::FramingInvalid),
-            }
-        };
-        let method = |name: &HeaderName| match one(name)? {
-            Some(value) => Method::from_bytes(value.as_bytes()).map_err(|_| Reason::FramingInvalid),
-            None => Err(Reason::FramingInvalid),
-        };
-        let host = |name: &HeaderName| one(name)?.map(HeaderValue::as_bytes).ok_or(Reason::HostInvalid);
-        if let Some(uri) = one(&ORIGINAL_URI)? {
-            let dialect = Dialect::Nginx;
-            return Ok(Self { method: method(&ORIGINAL_METHOD)?, target: uri.as_bytes(), host: host(&HOST)?, dialect });
-        }
-        if let Some(uri) = one(&FORWARDED_URI)? {
-            let host = match one(&FORWARDED_HOST)? {
-                Some(host) => host.as_bytes(),
-                None => host(&HOST)?,
-            };
-            let dialect = Dialect::Whole;
-            return Ok(Self { method: method(&FORWARDED_METHOD)?, target: uri.as_bytes(), host, dialect });
-        }
-        // Envoy puts what it was asked behind a prefix.
-        let target = header.raw_path().strip_prefix(PATH.as_bytes()).filter(|rest| rest.first() == Some(&b'/'));
-        let target = target.ok_or(Reason::FramingInvalid)?;
-        Ok(Self { method: header.method.clone(), target, host: host(&HOST)?, dialect: Dialect::Whole })
+        let words = [Self::of_nginx(header)?, Self::of_caddy(header)?, Self::of_envoy(header)?];
+        let mut words = words.into_iter().flatten();
+        let first = words.next().ok_or(Reason::FramingInvalid)?;
+        let is_same =
+            |other: Self| other.method == first.method && other.target == first.target && other.host == first.host;
+        if words.all(is_same) { Ok(first) } else { Err(Reason::FramingInvalid) }
     }
+
+    fn of_nginx(header: &'a RequestHeader) -> Result<Option<Self>, Reason> {
+        let Some(target) = one(header, &ORIGINAL_URI)? else { return Ok(None) };
+        let (method, host) = (method(header, &ORIGINAL_METHOD)?, host(header, &HOST)?);
+        Ok(Some(Self { method, target, host, dialect: Dialect::Nginx }))
+    }
+
+    /// Traefik speaks so too.
+    fn of_caddy(header: &'a RequestHeader) -> Result<Option<Self>, Reason> {
+        let Some(target) = one(header, &FORWARDED_URI)? else { return Ok(None) };
+        let host = match one(header, &FORWARDED_HOST)? {
+            Some(host) => host,
+            None => host(header, &HOST)?,
+        };
+        Ok(Some(Self { method: method(header, &FORWARDED_METHOD)?, target, host, dialect: Dialect::Whole }))
+    }
+
+    /// Envoy puts what it was asked behind a prefix.
+    fn of_envoy(header: &'a RequestHeader) -> Result<Option<Self>, Reason> {
+        let target = header.raw_path().strip_prefix(PATH.as_bytes()).filter(|rest| rest.first() == Some(&b'/'));
+        let Some(target) = target else { return Ok(None) };
+        let (method, host) = (header.method.clone(), host(header, &HOST)?);
+        Ok(Some(Self { method, target, host, dialect: Dialect::Whole }))
+    }
+}
+
+/// The value of a header that comes once or not at all: two of them are two requests.
+fn one<'a>(header: &'a RequestHeader, name: &HeaderName) -> Result<Option<&'a [u8]>, Reason> {
+    let mut lines = header.headers.get_all(name).iter();
+    match (lines.next(), lines.next()) {
+        // nginx takes a header away by setting it to nothing.
+        (found, None) => Ok(found.map(HeaderValue::as_bytes).filter(|value| !value.is_empty())),
+        (_, Some(_)) => Err(Reason::FramingInvalid),
+    }
+}
+
+fn method(header: &RequestHeader, name: &HeaderName) -> Result<Method, Reason> {
+    let value = one(header, name)?.ok_or(Reason::FramingInvalid)?;
+    Method::from_bytes(value).map_err(|_| Reason::FramingInvalid)
+}
+
+fn host<'a>(header: &'a RequestHeader, name: &HeaderName) -> Result<&'a [u8], Reason> {
+    one(header, name)?.ok_or(Reason::HostInvalid)
 }
 
 /// What the asking proxy is to send on: every header by which an origin is told, and what is left of those that carried

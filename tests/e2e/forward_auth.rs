@@ -163,6 +163,13 @@ fn a_site_behind(kind: Kind) {
     refused(&front.get("/x/..%2fagents/x").send(), 400, "path_ambiguous");
     assert_eq!(front.origin.received().len(), seen);
 
+    // A client that speaks in the words of other proxies gets no further for it.
+    for (uri, method) in [("X-Original-URI", "X-Original-Method"), ("X-Forwarded-Uri", "X-Forwarded-Method")] {
+        let reply = front.get("/agents/x").header(uri, "/").header(method, "GET").send();
+        assert!(reply.status >= 400, "{kind:?} believes {uri}: {}", reply.status);
+    }
+    assert_eq!(front.origin.received().len(), seen);
+
     // An agent is introduced, and its token stays here.
     let reply = front.get("/agents/list.txt?a=1").bearer(&token).send();
     assert_eq!((reply.status, reply.text().as_str()), (200, "from the site"));
