@@ -70,7 +70,10 @@ fn tokens_of_an_authorization_server_count_for_what_they_say() {
     let open = http::get(&format!("{}/", gateway.url)).bearer(&elsewhere).send();
     let sent = format!("Bearer {elsewhere}");
     assert_eq!((open.status, origin.last().header("authorization")), (200, Some(sent.as_str())));
-    refused(&ask("GET", &format!("{}x", &reads[..reads.len() - 2])), 401, "invalid_token");
+    let (message, signature) = reads.rsplit_once('.').unwrap();
+    let (front, back) = signature.split_at(signature.len() / 2);
+    let altered = format!("{message}.{}{back}", front.chars().rev().collect::<String>());
+    refused(&ask("GET", &altered), 401, "invalid_token");
 
     // A stranger is told where to go.
     let ways = http::get(&format!("{}/agents/x", gateway.url)).send().json()["ways_in"].clone();
