@@ -1,7 +1,10 @@
 //! `include = ["sites.d/*.toml"]`: sites in files of their own.
 
+use std::collections::hash_map::DefaultHasher;
 use std::fmt;
 use std::fs;
+use std::hash::{Hash as _, Hasher as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::gateway::SITE;
@@ -31,6 +34,8 @@ pub struct Files {
     pub folders: Vec<PathBuf>,
     /// The files that it found there, in order.
     pub included: Vec<PathBuf>,
+    /// What [`Files::fingerprint`] said right before they were read.
+    pub as_read: u64,
 }
 
 /// Files to include: a path whose last segment may hold one `*`.
@@ -78,7 +83,9 @@ impl Files {
     /// Finds what is included. A star that finds nothing is no mistake, a file that is not there is.
     pub(crate) fn find(main: &Path, patterns: &[Pattern]) -> Result<Self, ConfigError> {
         let home = main.parent().unwrap_or(Path::new(""));
-        let mut files = Self { main: main.into(), ..Self::default() };
+        let folders = patterns.iter().map(|pattern| home.join(&pattern.folder)).collect();
+        let mut files = Self { main: main.into(), folders, ..Self::default() };
+        files.as_read = files.fingerprint();
         for pattern in patterns {
             let folder = home.join(&pattern.folder);
             let failed = |cause: &dyn fmt::Display| {
@@ -100,7 +107,6 @@ impl Files {
                 found.sort();
                 files.included.extend(found);
             }
-            files.folders.push(folder);
         }
         let mut seen = std::collections::HashSet::new();
         files.included.retain(|file| file != main && seen.insert(file.clone()));
@@ -108,6 +114,25 @@ impl Files {
             return Err(ConfigError::whole_file(main, format!("`include`: more than {FILES_MAX} files")));
         }
         Ok(files)
+    }
+
+    /// A number that is another one when a file in the folders of `include` was added, removed, written or replaced.
+    #[must_use]
+    pub fn fingerprint(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        for folder in &self.folders {
+            let readable = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+            let entries = fs::read_dir(readable).into_iter().flatten().flatten();
+            let mut names: Vec<_> = entries.map(|entry| entry.file_name()).collect();
+            names.sort();
+            for name in names {
+                // Through links: what they lead to is what counts.
+                let found = fs::metadata(folder.join(&name)).ok();
+                let found = found.map(|found| (found.ino(), found.len(), found.mtime(), found.mtime_nsec()));
+                (name, found).hash(&mut hasher);
+            }
+        }
+        hasher.finish()
     }
 }
 

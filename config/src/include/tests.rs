@@ -1,4 +1,5 @@
 use std::fs;
+use std::os::unix::fs::symlink;
 
 use tempfile::TempDir;
 
@@ -122,4 +123,30 @@ fn ten_thousand_sites_load_in_a_blink() {
     assert_eq!(load(&folder).unwrap().sites.len(), 10_000);
     let took = started.elapsed();
     assert!(took.as_secs() < 5, "{took:?}");
+}
+
+#[test]
+fn whatever_is_changed_in_a_folder_is_noticed() {
+    let home = tempfile::tempdir().unwrap();
+    let sites = home.path().join("sites.d");
+    for (folder, text) in [("one", "a"), ("two", "b")] {
+        fs::create_dir(home.path().join(folder)).unwrap();
+        fs::write(home.path().join(folder).join("a.toml"), text).unwrap();
+    }
+    symlink("one", &sites).unwrap();
+    let pattern = Pattern::parse("sites.d/*.toml").unwrap();
+    let files = Files::find(&home.path().join("lime.toml"), &[pattern]).unwrap();
+    let mut seen = vec![files.as_read];
+    assert_eq!(files.fingerprint(), files.as_read);
+    fs::write(sites.join("b.toml"), "x").unwrap();
+    seen.push(files.fingerprint());
+    fs::write(sites.join("b.toml"), "xy").unwrap();
+    seen.push(files.fingerprint());
+    fs::remove_file(sites.join("b.toml")).unwrap();
+    // The whole folder, in one step.
+    symlink("two", home.path().join("new")).unwrap();
+    fs::rename(home.path().join("new"), &sites).unwrap();
+    seen.push(files.fingerprint());
+    let distinct: std::collections::HashSet<_> = seen.iter().collect();
+    assert_eq!(distinct.len(), seen.len());
 }
