@@ -212,6 +212,22 @@ fn a_suspension_is_on_every_gateways_stream_at_once_and_in_the_log_for_good() {
 }
 
 #[test]
+fn the_suspension_that_ends_a_stream_is_told_on_it_first() {
+    let Case { issuer, site, .. } = case();
+    let ask = issuer.get("/modules/gateway/events").header("X-Site-Token", &site.token);
+    let mut streams: Vec<_> = std::iter::repeat_with(|| lime_tests::Stream::open(&ask)).take(32).collect();
+    for stream in &mut streams {
+        assert!(stream.next(Duration::from_secs(5), |event| event["type"] == "position").is_some());
+    }
+    issuer.operate(&["site", "suspend", &site.id]);
+    for stream in &mut streams {
+        let row = stream.next(Duration::from_secs(5), |event| event["type"] == "revocation").expect("the row");
+        assert_eq!((&row["kind"], &row["id"]), (&json!("site"), &json!(site.id)));
+        assert!(stream.next(Duration::from_secs(5), |_| true).is_none(), "its credential is no longer good");
+    }
+}
+
+#[test]
 fn a_site_cannot_open_logins_without_end() {
     // Ten thousand are too many for every day; what a stranger can open is bounded by the gateway.
     if rounds(1) == 1 {

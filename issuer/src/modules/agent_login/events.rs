@@ -135,7 +135,10 @@ impl Feed {
                 }
                 changed = subscription.credentials.changed() => {
                     changed.map_err(|_| Ended)?;
-                    self.recheck().await?;
+                    let checked = self.recheck().await;
+                    // What ends this stream may be a row that waits in it, and a next stream may be refused for it.
+                    self.pending_revocations(&mut subscription).await?;
+                    checked?;
                 }
                 changed = self.written.changed() => {
                     changed.map_err(|_| Ended)?;
@@ -236,6 +239,16 @@ impl Feed {
             event.insert("type".to_owned(), json!("revocation"));
         }
         self.send(&event).await
+    }
+
+    /// Tells of the rows that came while something else was looked at.
+    async fn pending_revocations(&mut self, subscription: &mut Subscription) -> Result<(), Ended> {
+        while self.lane == Lane::Gateway
+            && let Ok(row) = subscription.revocations.try_recv()
+        {
+            self.revocation(&row).await?;
+        }
+        Ok(())
     }
 
     /// A credential that is no longer good ends its streams. A store that cannot say so does not.
