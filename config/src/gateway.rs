@@ -28,7 +28,7 @@ pub struct Gateway {
     /// Those that sites trust, each once.
     pub issuers: Vec<Arc<TrustedIssuer>>,
     /// At least one; no two of one host.
-    pub sites: Vec<Site>,
+    pub sites: Vec<Arc<Site>>,
     /// The files it was read from.
     pub files: Files,
     /// Tables that nothing refers to, for [`Gateway::warnings`].
@@ -77,6 +77,7 @@ impl Gateway {
                 issuers.push(Arc::clone(issuer));
             }
         }
+        let sites = sites.into_iter().map(Arc::new).collect();
         Self { server, issuers, sites, files: Files::default(), unused: Vec::new() }
     }
 
@@ -112,14 +113,15 @@ impl Gateway {
         text: &str,
         path: &Path,
         env: &dyn Fn(&str) -> Option<String>,
-        last_good: &[Site],
+        last_good: &[Arc<Site>],
     ) -> Result<Reloaded, ConfigError> {
-        let Main { server, include, mut sites, mut surroundings } = reader::read(text, path, env, Main::read)?;
+        let Main { server, include, sites, mut surroundings } = reader::read(text, path, env, Main::read)?;
+        let mut sites: Vec<_> = sites.into_iter().map(Arc::new).collect();
         let files = Files::find(path, &include)?;
         let mut kept = Vec::new();
         for file in &files.included {
             match include::sites(file, &mut surroundings) {
-                Ok(found) => sites.extend(found),
+                Ok(found) => sites.extend(found.into_iter().map(Arc::new)),
                 Err(error) => {
                     let before = last_good.iter().filter(|site| *site.defined_at.file == **file);
                     sites.extend(surroundings.keep(before)?);
@@ -137,7 +139,7 @@ impl Gateway {
     /// Every path that asks for nothing, site by site.
     #[must_use]
     pub fn open_paths(&self) -> Vec<OpenPath<'_>> {
-        self.sites.iter().flat_map(open_paths).collect()
+        self.sites.iter().flat_map(|site| open_paths(site)).collect()
     }
 
     /// What is allowed but should be known, one line each.
@@ -146,7 +148,7 @@ impl Gateway {
         let mut warnings = self.server.warnings();
         warnings.extend(self.unused.iter().cloned());
         warnings.extend(self.issuers.iter().flat_map(|issuer| issuer.warnings()));
-        warnings.extend(self.sites.iter().flat_map(Site::warnings));
+        warnings.extend(self.sites.iter().flat_map(|site| site.warnings()));
         warnings
     }
 }

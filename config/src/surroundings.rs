@@ -108,7 +108,10 @@ impl Surroundings {
     }
 
     /// Takes sites over as they were.
-    pub(crate) fn keep<'s>(&mut self, sites: impl Iterator<Item = &'s Site>) -> Result<Vec<Site>, ConfigError> {
+    pub(crate) fn keep<'s>(
+        &mut self,
+        sites: impl Iterator<Item = &'s Arc<Site>>,
+    ) -> Result<Vec<Arc<Site>>, ConfigError> {
         let mut kept = Vec::new();
         for site in sites {
             for host in site.claims() {
@@ -118,13 +121,13 @@ impl Surroundings {
                     ConfigError::whole_file(&site.defined_at.file, text)
                 })?;
             }
-            kept.push(site.clone());
+            kept.push(Arc::clone(site));
         }
         Ok(kept)
     }
 
     /// The issuers that sites trust, each once, and a line for each table that nothing refers to.
-    pub(crate) fn used_by(self, sites: &[Site]) -> (Vec<Arc<TrustedIssuer>>, Vec<String>) {
+    pub(crate) fn used_by(self, sites: &[Arc<Site>]) -> (Vec<Arc<TrustedIssuer>>, Vec<String>) {
         let mut used: Vec<Arc<TrustedIssuer>> = Vec::new();
         for issuer in sites.iter().flat_map(|site| &site.issuers) {
             if !used.iter().any(|known| Arc::ptr_eq(known, issuer)) {

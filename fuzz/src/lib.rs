@@ -52,7 +52,7 @@ impl Gate {
     fn new() -> Self {
         let key = SigningKey::generate().expect("randomness");
         let gateway = config::Gateway::parse(FILE, Path::new("lime.toml"), &|_| None).expect("it is valid");
-        let site = Arc::new(gateway.sites.first().expect("it has a site").clone());
+        let site = Arc::clone(gateway.sites.first().expect("it has a site"));
         let sessions = Arc::new(SessionKeys::new(&[7; 32], None));
         let session = Session {
             sid: "session-1".to_owned(),

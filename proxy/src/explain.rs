@@ -26,6 +26,7 @@ use crate::metrics::Metrics;
 use crate::request_id::{RequestId, RequestIds};
 use crate::secret::Secret;
 use crate::serve::Error;
+use crate::sites::Sites;
 use crate::state::StateFiles;
 use crate::to_origin::ToOrigin;
 
@@ -84,6 +85,7 @@ pub struct Explanation {
 /// Explains what becomes of requests under one configuration.
 pub struct Explainer {
     config: config::Gateway,
+    sites: Sites<Arc<config::Site>>,
     sessions: Arc<SessionKeys>,
     issuers: Vec<Arc<Issuer>>,
     key: SigningKey,
@@ -107,7 +109,8 @@ impl Explainer {
         let key = SigningKey::generate().map_err(|cause| Error::Client(cause.into()))?;
         let issuers = config.issuers.iter().map(open).collect();
         let sessions = Arc::new(SessionKeys::new(secret.current(), secret.previous()));
-        Ok(Self { config, sessions, issuers, key })
+        let sites = Sites::new(config.sites.iter().map(|site| (&**site, Arc::clone(site))));
+        Ok(Self { config, sites, sessions, issuers, key })
     }
 
     /// What would become of a request.
@@ -140,8 +143,8 @@ impl Explainer {
         }
         bounds::judge(&header)?;
         let host = bounds::host(&header)?;
-        let site = find(&self.config.sites, &host).ok_or(Reason::HostUnknown)?;
-        Ok((Arc::new(site.clone()), header))
+        let site = self.sites.find(&host).ok_or(Reason::HostUnknown)?;
+        Ok((Arc::clone(site), header))
     }
 
     fn decide(&self, question: &Question, site: &Arc<config::Site>, mut header: RequestHeader) -> Explanation {
@@ -235,19 +238,6 @@ fn lime_alone(site: &config::Site) -> config::Site {
         Arc::new(TrustedIssuer { kind: IssuerKind::Lime, ..TrustedIssuer::clone(issuer) })
     };
     config::Site { issuers: site.issuers.iter().map(lime).collect(), ..site.clone() }
-}
-
-/// The site of a host, as [`Sites`](crate::sites::Sites) finds it.
-fn find<'a>(sites: &'a [config::Site], host: &str) -> Option<&'a config::Site> {
-    let is_exact =
-        |site: &&config::Site| site.url.host() == host || site.also.iter().any(|pattern| pattern.exact() == Some(host));
-    let by_wildcard = || {
-        let parents = sites.iter().flat_map(|site| site.also.iter().map(move |pattern| (site, pattern)));
-        let meant = parents.filter(|(_, pattern)| pattern.matches(host) && pattern.parent().is_some());
-        meant.max_by_key(|(_, pattern)| pattern.parent().map(str::len)).map(|(site, _)| site)
-    };
-    let loopback = || sites.iter().find(|site| site.url.is_loopback() && site.serves(host));
-    sites.iter().find(is_exact).or_else(loopback).or_else(by_wildcard)
 }
 
 /// The request as it would come over the wire.

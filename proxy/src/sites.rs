@@ -41,43 +41,51 @@ impl Site {
 }
 
 /// All sites, by host. One of them may be that of this machine itself, under every name it has.
-#[derive(Debug, Default)]
-pub(crate) struct Sites {
-    by_host: HashMap<Box<str>, Arc<Site>>,
+///
+/// What stands for a site is `S`: all that serving it takes, or its configuration alone where nothing is served.
+#[derive(Debug)]
+pub(crate) struct Sites<S = Arc<Site>> {
+    by_host: HashMap<Box<str>, S>,
     /// By what stands behind `*.`.
-    by_parent: HashMap<Box<str>, Arc<Site>>,
-    loopback: Option<Arc<Site>>,
+    by_parent: HashMap<Box<str>, S>,
+    loopback: Option<S>,
 }
 
-impl Sites {
-    pub(crate) fn new(sites: &[Arc<Site>]) -> Self {
+impl<S> Default for Sites<S> {
+    fn default() -> Self {
+        Self { by_host: HashMap::new(), by_parent: HashMap::new(), loopback: None }
+    }
+}
+
+impl<S: Clone> Sites<S> {
+    /// Each with the configuration that names its hosts.
+    pub(crate) fn new<'a>(sites: impl IntoIterator<Item = (&'a config::Site, S)>) -> Self {
         let mut found = Self::default();
-        for site in sites {
-            let url = &site.config.url;
-            if url.is_loopback() {
-                found.loopback = Some(Arc::clone(site));
-            } else {
-                found.by_host.insert(url.host().into(), Arc::clone(site));
-            }
-            for pattern in &site.config.also {
+        for (config, site) in sites {
+            for pattern in &config.also {
                 if let Some(host) = pattern.exact() {
-                    found.by_host.insert(host.into(), Arc::clone(site));
+                    found.by_host.insert(host.into(), site.clone());
                 }
                 if let Some(parent) = pattern.parent() {
-                    found.by_parent.insert(parent.into(), Arc::clone(site));
+                    found.by_parent.insert(parent.into(), site.clone());
                 }
+            }
+            if config.url.is_loopback() {
+                found.loopback = Some(site);
+            } else {
+                found.by_host.insert(config.url.host().into(), site);
             }
         }
         found
     }
 
     /// `host` is in lower case, without port and final dot. The host itself, else the longest wildcard.
-    pub(crate) fn find(&self, host: &str) -> Option<&Arc<Site>> {
+    pub(crate) fn find(&self, host: &str) -> Option<&S> {
         let exact = self.by_host.get(host).or_else(|| self.loopback.as_ref().filter(|_| is_loopback(host)));
         exact.or_else(|| self.below(host))
     }
 
-    fn below(&self, host: &str) -> Option<&Arc<Site>> {
+    fn below(&self, host: &str) -> Option<&S> {
         if self.by_parent.is_empty() {
             return None;
         }

@@ -80,7 +80,7 @@ impl Upstream {
         let mut targets = Vec::with_capacity(origin.targets.len());
         for target in &origin.targets {
             let gauge = metrics.upstream_healthy(site.as_str(), &target.to_string());
-            let peers = Arc::new(Peers::new(origin, target)?);
+            let peers = Peers::new(origin, target)?;
             targets.push(Arc::new(Target::new(target, peers, Standing::new(origin.ejection, gauge))));
         }
         let mut checks = Vec::new();

@@ -9,7 +9,7 @@ fn parse(origin: &str) -> Result<Gateway, ConfigError> {
 
 #[track_caller]
 fn origin(text: &str) -> Origin {
-    parse(text).unwrap_or_else(|error| panic!("{error}")).sites.pop().unwrap().origin
+    parse(text).unwrap_or_else(|error| panic!("{error}")).sites.pop().unwrap().origin.clone()
 }
 
 #[track_caller]

@@ -12,7 +12,7 @@ fn parse(lines: &str) -> Result<Gateway, ConfigError> {
 }
 
 #[track_caller]
-fn site(lines: &str) -> Site {
+fn site(lines: &str) -> Arc<Site> {
     parse(lines).unwrap_or_else(|error| panic!("{error}")).sites.pop().unwrap()
 }
 

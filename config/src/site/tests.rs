@@ -14,7 +14,7 @@ fn parse(text: &str) -> Result<Gateway, ConfigError> {
 
 /// The site that comes of `lines`, put below its url and origin.
 #[track_caller]
-fn site(lines: &str) -> Site {
+fn site(lines: &str) -> Arc<Site> {
     let mut gateway = parse(&format!("{START}{lines}")).unwrap_or_else(|error| panic!("{error}"));
     gateway.sites.pop().unwrap()
 }

@@ -51,7 +51,7 @@ pub(super) fn build(ground: &Ground, config: &config::Gateway, before: Option<&S
     }
     let all_sites = config.sites.iter().map(|site| building.site(site)).collect::<Result<Vec<_>, _>>()?;
     let snapshot = Snapshot {
-        sites: Sites::new(&all_sites),
+        sites: Sites::new(all_sites.iter().map(|site| (&*site.config, Arc::clone(site)))),
         all_sites,
         issuers: building.issuers,
         trusted_proxies: config.server.trusted_proxies.clone(),
@@ -70,19 +70,18 @@ struct Building<'a> {
 }
 
 impl Building<'_> {
-    fn site(&mut self, config: &config::Site) -> Result<Arc<Site>, Error> {
-        let config = Arc::new(config.clone());
+    fn site(&mut self, config: &Arc<config::Site>) -> Result<Arc<Site>, Error> {
         let before = self.sites_before.get(config.url.as_str()).copied();
         // Switched off, a site needs nobody; but it may be switched on at any time.
         let issuers: Vec<Arc<Issuer>> = config.issuers.iter().map(|issuer| self.issuer(issuer)).collect();
-        let account = self.account(&config, &issuers, before)?;
+        let account = self.account(config, &issuers, before)?;
         let upstream = before.map(|before| (&before.config.origin, &before.upstream));
         let upstream =
             upstream.filter(|(origin, _)| **origin == config.origin).map(|(_, upstream)| Arc::clone(upstream));
         let ground = self.ground;
         let (keys, cache, limiter) = (&ground.keys, &ground.cache, &ground.limiter);
         Ok(Arc::new(Site {
-            chain: Chain::new(Arc::clone(&config), Arc::clone(keys), Arc::clone(cache), Arc::clone(limiter)),
+            chain: Chain::new(Arc::clone(config), Arc::clone(keys), Arc::clone(cache), Arc::clone(limiter)),
             upstream: match upstream {
                 Some(upstream) => upstream,
                 None => Arc::new(Upstream::new(&config.origin, &config.url, &ground.metrics).map_err(|cause| {
@@ -93,7 +92,7 @@ impl Building<'_> {
             account,
             mode: before.map_or_else(|| Arc::new(Switch::new(Mode::Observe)), |before| Arc::clone(&before.mode)),
             metrics: before.map(|before| Arc::clone(&before.metrics)).unwrap_or_default(),
-            config,
+            config: Arc::clone(config),
         }))
     }
 

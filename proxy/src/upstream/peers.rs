@@ -28,7 +28,10 @@ pub(super) struct Peers {
     is_tls: bool,
     server_name: String,
     ca: Option<Arc<CaType>>,
-    origin: Origin,
+    connect_timeout: Duration,
+    read_timeout: Duration,
+    verify: Verify,
+    protocol: OriginProtocol,
     /// Connections are shared only among those for which all of this is the same.
     group: u64,
 }
@@ -47,7 +50,10 @@ impl Peers {
             is_tls,
             server_name: if is_tls { server_name.to_owned() } else { String::new() },
             ca,
-            origin: origin.clone(),
+            connect_timeout: origin.connect_timeout,
+            read_timeout: origin.read_timeout,
+            verify: origin.tls.verify,
+            protocol: origin.protocol,
             group: hasher.finish(),
         })
     }
@@ -56,18 +62,18 @@ impl Peers {
         let mut peer = HttpPeer::new(address, self.is_tls, self.server_name.clone());
         peer.group_key = self.group;
         let options = &mut peer.options;
-        options.connection_timeout = Some(self.origin.connect_timeout);
+        options.connection_timeout = Some(self.connect_timeout);
         // A handshake takes a few more round trips.
-        options.total_connection_timeout = Some(self.origin.connect_timeout * 2);
-        options.read_timeout = Some(self.origin.read_timeout);
+        options.total_connection_timeout = Some(self.connect_timeout * 2);
+        options.read_timeout = Some(self.read_timeout);
         options.write_timeout = Some(WRITE_TIMEOUT);
         options.idle_timeout = Some(IDLE_TIMEOUT);
         options.ca.clone_from(&self.ca);
-        if self.origin.tls.verify == Verify::No {
+        if self.verify == Verify::No {
             options.verify_cert = false;
             options.verify_hostname = false;
         }
-        if self.origin.protocol == OriginProtocol::Http2 {
+        if self.protocol == OriginProtocol::Http2 {
             options.set_http_version(2, 2);
         }
         peer

@@ -24,7 +24,7 @@ const ADDRESSES_MAX: usize = 8;
 /// One target of an origin.
 #[derive(Debug)]
 pub(crate) struct Target {
-    peers: Arc<Peers>,
+    peers: Peers,
     /// `host:port`, for a log line.
     pub(crate) text: Box<str>,
     /// Whether it is given requests.
@@ -41,12 +41,11 @@ pub(crate) struct Target {
 #[derive(Debug)]
 struct Resolved {
     addresses: Vec<SocketAddr>,
-    peers: Vec<HttpPeer>,
     at: Instant,
 }
 
 impl Target {
-    pub(super) fn new(target: &config::Upstream, peers: Arc<Peers>, standing: Standing) -> Self {
+    pub(super) fn new(target: &config::Upstream, peers: Peers, standing: Standing) -> Self {
         let host = target.host();
         let address = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host);
         let address = address.parse::<IpAddr>().ok().map(|address| SocketAddr::new(address, target.port()));
@@ -77,23 +76,23 @@ impl Target {
             self.resolve_again_if_due();
         }
         let resolved = self.resolved.load();
-        let peers = resolved.as_ref().map_or(&[][..], |resolved| &resolved.peers);
-        if attempt >= peers.len() {
+        let addresses = resolved.as_ref().map_or(&[][..], |resolved| &resolved.addresses);
+        if attempt >= addresses.len() {
             return Ok(None);
         }
-        let index = (self.preferred.load(Ordering::Relaxed) + attempt) % peers.len();
-        Ok(peers.get(index).cloned().map(Box::new))
+        let index = (self.preferred.load(Ordering::Relaxed) + attempt) % addresses.len();
+        Ok(addresses.get(index).map(|address| Box::new(self.peers.at(*address))))
     }
 
     /// Whether there is another address to try after so many attempts.
     pub(crate) fn has_another(&self, attempts: usize) -> bool {
-        self.resolved.load().as_ref().is_some_and(|resolved| attempts < resolved.peers.len())
+        self.resolved.load().as_ref().is_some_and(|resolved| attempts < resolved.addresses.len())
     }
 
     /// The connection of `attempt` stands: begin there next time.
     pub(crate) fn connected(&self, attempt: usize) {
         if attempt > 0 {
-            let count = self.resolved.load().as_ref().map_or(1, |resolved| resolved.peers.len().max(1));
+            let count = self.resolved.load().as_ref().map_or(1, |resolved| resolved.addresses.len().max(1));
             let index = (self.preferred.load(Ordering::Relaxed) + attempt) % count;
             self.preferred.store(index, Ordering::Relaxed);
         }
@@ -143,7 +142,6 @@ impl Target {
         if is_new {
             self.preferred.store(0, Ordering::Relaxed);
         }
-        let peers = addresses.iter().map(|address| self.peers.at(*address)).collect();
-        self.resolved.store(Some(Arc::new(Resolved { addresses, peers, at: Instant::now() })));
+        self.resolved.store(Some(Arc::new(Resolved { addresses, at: Instant::now() })));
     }
 }
