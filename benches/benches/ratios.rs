@@ -61,7 +61,8 @@ fn first_seen(rounds: usize, key: &SigningKey, token: &str) {
     let (bare, decoded) = (Bare::new(key), Decoded::new(token));
     let stage = Stage::new(key);
     let calls = 10;
-    let shown: Vec<_> = tokens(key, ISSUER, 0..rounds * 10, NOW).iter().map(|token| headers(Some(token))).collect();
+    let tokens = tokens(key, 0..rounds * 10, |number| claims(ISSUER, number, NOW));
+    let shown: Vec<_> = tokens.iter().map(|token| headers(Some(token))).collect();
     let mut next = shown.iter();
     let [ours, floor] = medians(
         Effort { rounds, calls },

@@ -1,6 +1,7 @@
 //! `load`: what a request costs through real gateway processes, printed with the ratios.
 //!
-//! `cargo build --release -p lime-cli && cargo run --release -p lime-benches --bin load`
+//! `cargo build --release -p lime-cli && cargo run --release -p lime-benches --bin load`, and the same with
+//! `-- --hosts` for few sites and many.
 
 #![expect(clippy::print_stdout, reason = "what is measured is printed")]
 
@@ -9,7 +10,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Parser;
-use lime_benches::load::{Plan, compare};
+use lime_benches::load::{HostsPlan, Plan, compare, compare_hosts};
 
 /// Compares an origin, a gateway that is switched off, and gateways that check tokens, in one run under three minutes.
 #[derive(Debug, Parser)]
@@ -17,6 +18,9 @@ struct Arguments {
     /// The program whose gateway is measured
     #[arg(default_value = "target/release/lime")]
     lime: PathBuf,
+    /// Compares a gateway of 10 sites with one of 10,000 instead
+    #[arg(long)]
+    hosts: bool,
     /// A few seconds, to see that it works; its figures mean nothing
     #[arg(long)]
     quick: bool,
@@ -29,6 +33,25 @@ struct Arguments {
 }
 
 impl Arguments {
+    fn hosts_plan(self) -> HostsPlan {
+        let full = HostsPlan {
+            lime: self.lime,
+            few: 10,
+            many: 10_000,
+            tokens: 10_000,
+            rounds: self.rounds.into(),
+            requests: 4_000,
+            connections: self.connections.into(),
+            reloads: 5,
+            idle: Duration::from_secs(2),
+        };
+        if self.quick {
+            HostsPlan { many: 100, tokens: 200, rounds: 2, requests: 500, reloads: 1, idle: Duration::ZERO, ..full }
+        } else {
+            full
+        }
+    }
+
     fn plan(self) -> Plan {
         let full = Plan {
             lime: self.lime,
@@ -52,7 +75,11 @@ impl Arguments {
 /// One thread makes all requests: what it takes is taken from all alike.
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> io::Result<()> {
-    let plan = Arguments::parse().plan();
-    println!("{}", compare(&plan).await?);
+    let arguments = Arguments::parse();
+    if arguments.hosts {
+        println!("{}", compare_hosts(&arguments.hosts_plan()).await?);
+    } else {
+        println!("{}", compare(&arguments.plan()).await?);
+    }
     Ok(())
 }

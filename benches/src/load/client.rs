@@ -9,9 +9,12 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
 
-use crate::inputs::SITE_HOST;
 use crate::stage::PROTECTED_PATH;
+
+/// The gateway fetches its keys in the background, right after its start.
+const KEYS_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Longest answer that is taken, in bytes: the one of the origin is small, a refusal not much larger.
 const ANSWER_BYTES_MAX: usize = 64 * 1024;
@@ -23,15 +26,14 @@ pub(super) struct Client {
 
 struct Connection {
     stream: TcpStream,
-    request: Vec<u8>,
     received: Vec<u8>,
 }
 
-/// Tokens that take turns, and how many requests carry them.
+/// Requests that take turns, and how many are made.
 #[derive(Clone)]
 pub(super) struct Work {
-    /// At least one.
-    pub(super) tokens: Arc<[String]>,
+    /// At least one, whole as they are sent.
+    pub(super) of: Arc<[Box<[u8]>]>,
     /// The one to begin with.
     pub(super) first: usize,
     pub(super) requests: usize,
@@ -65,7 +67,7 @@ impl Connection {
     async fn open(server: SocketAddr) -> io::Result<Self> {
         let stream = TcpStream::connect(server).await?;
         stream.set_nodelay(true)?;
-        Ok(Self { stream, request: Vec::new(), received: Vec::new() })
+        Ok(Self { stream, received: Vec::new() })
     }
 
     async fn run(mut self, work: Work, next: Arc<AtomicUsize>) -> io::Result<Self> {
@@ -74,8 +76,8 @@ impl Connection {
             if number >= work.requests {
                 return Ok(self);
             }
-            let token = work.tokens.get((work.first + number) % work.tokens.len()).map(String::as_str);
-            let status = self.exchange(token).await?;
+            let request = work.of.get((work.first + number) % work.of.len()).ok_or(io::ErrorKind::InvalidInput)?;
+            let status = self.exchange(request).await?;
             if status != 200 {
                 let text = String::from_utf8_lossy(&self.received);
                 return Err(io::Error::other(format!("request {number} was answered {status}: {text}")));
@@ -83,16 +85,8 @@ impl Connection {
         }
     }
 
-    async fn exchange(&mut self, token: Option<&str>) -> io::Result<u16> {
-        self.request.clear();
-        for piece in ["GET ", PROTECTED_PATH, " HTTP/1.1\r\nHost: ", SITE_HOST, "\r\nUser-Agent: agent/1.0\r\n"] {
-            self.request.extend_from_slice(piece.as_bytes());
-        }
-        for piece in token.iter().flat_map(|token| ["Authorization: Bearer ", token, "\r\n"]) {
-            self.request.extend_from_slice(piece.as_bytes());
-        }
-        self.request.extend_from_slice(b"Accept: */*\r\n\r\n");
-        self.stream.write_all(&self.request).await?;
+    async fn exchange(&mut self, request: &[u8]) -> io::Result<u16> {
+        self.stream.write_all(request).await?;
         self.received.clear();
         loop {
             if self.stream.read_buf(&mut self.received).await? == 0 {
@@ -110,9 +104,32 @@ impl Connection {
     }
 }
 
-/// The status of one request on a connection of its own, with a token or without.
-pub(super) async fn ask(server: SocketAddr, token: Option<&str>) -> io::Result<u16> {
-    Connection::open(server).await?.exchange(token).await
+/// A request of a small program for a protected path of `host`, with a token or without.
+pub(super) fn request(host: &str, token: Option<&str>) -> Box<[u8]> {
+    let token = token.map_or_else(String::new, |token| format!("Authorization: Bearer {token}\r\n"));
+    let head = format!("GET {PROTECTED_PATH} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: agent/1.0\r\n{token}");
+    format!("{head}Accept: */*\r\n\r\n").into_bytes().into()
+}
+
+/// The status of one request on a connection of its own.
+pub(super) async fn ask(server: SocketAddr, request: &[u8]) -> io::Result<u16> {
+    Connection::open(server).await?.exchange(request).await
+}
+
+/// Until the gateway takes the token of `admitted`, as it does once it has the keys; and what has none it must refuse,
+/// or nothing that is measured means anything.
+pub(super) async fn wait_until_ready(gateway: SocketAddr, admitted: &[u8], refused: &[u8]) -> io::Result<()> {
+    let taken = async {
+        while ask(gateway, admitted).await? != 200 {
+            sleep(Duration::from_millis(20)).await;
+        }
+        io::Result::Ok(())
+    };
+    timeout(KEYS_TIMEOUT, taken).await.map_err(|_| io::Error::other("the gateway takes no token"))??;
+    match ask(gateway, refused).await? {
+        401 => Ok(()),
+        status => Err(io::Error::other(format!("without a token the gateway answers {status}"))),
+    }
 }
 
 /// The head of an answer.

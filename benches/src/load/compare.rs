@@ -9,15 +9,12 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use passport::{SigningKey, UnixTime, jwks_document};
 use tokio::time::{sleep, timeout};
 
-use super::client::{Work, ask};
-use super::gateway::Gateway;
+use super::client::{Work, request, wait_until_ready};
+use super::gateway::{Gateway, protected_site};
 use super::report::Report;
 use super::subject::{ORIGIN_THREAD, Subject, What};
 use super::{responder, usage};
-use crate::inputs::{SITE_HOST, tokens};
-
-/// The gateway fetches its keys in the background, right after its start.
-const KEYS_TIMEOUT: Duration = Duration::from_secs(10);
+use crate::inputs::{SITE_HOST, claims, tokens};
 
 /// How much is measured.
 #[derive(Clone, Debug)]
@@ -61,7 +58,8 @@ async fn run(plan: &Plan) -> io::Result<Report> {
     let idle_bytes = usage::resident_bytes(repeated.pid())?;
     let supply = Supply::sign(plan, &key, &format!("http://{issuer}"))?;
     for gateway in [&repeated, &seen, &fresh] {
-        wait_for_keys(gateway.address, supply.one.first()).await?;
+        let admitted = supply.one.first().ok_or(io::ErrorKind::InvalidInput)?;
+        wait_until_ready(gateway.address, admitted, &request(SITE_HOST, None)).await?;
     }
 
     let through = |gateway: &Gateway| (gateway.address, Some(gateway.pid()));
@@ -86,42 +84,29 @@ async fn run(plan: &Plan) -> io::Result<Report> {
 
 /// An empty chain: no credential is read.
 fn switched_off(origin: SocketAddr) -> String {
-    format!("url = \"https://{SITE_HOST}\"\norigin = \"http://{origin}\"\nmode = \"off\"\n")
+    format!("[[site]]\nurl = \"https://{SITE_HOST}\"\norigin = \"http://{origin}\"\nmode = \"off\"\n")
 }
 
 fn enforcing(origin: SocketAddr, issuer: SocketAddr) -> String {
-    let site = format!("url = \"https://{SITE_HOST}\"\norigin = \"http://{origin}\"\nissuer = \"http://{issuer}\"\n");
-    format!("{site}mode = \"enforce\"\nprotect = [\"/agents/*\"]\n")
+    protected_site(SITE_HOST, origin, issuer)
 }
 
-/// Until a token counts; and without one the gateway must refuse, or nothing here means anything.
-async fn wait_for_keys(gateway: SocketAddr, token: Option<&String>) -> io::Result<()> {
-    let token = token.map(String::as_str);
-    let admitted = async {
-        while ask(gateway, token).await? != 200 {
-            sleep(Duration::from_millis(20)).await;
-        }
-        io::Result::Ok(())
-    };
-    timeout(KEYS_TIMEOUT, admitted).await.map_err(|_| io::Error::other("the gateway takes no token"))??;
-    match ask(gateway, None).await? {
-        401 => Ok(()),
-        status => Err(io::Error::other(format!("without a token the gateway answers {status}"))),
-    }
-}
-
-/// All tokens of a run.
+/// All requests of a run, by what their tokens are.
 struct Supply {
-    one: Arc<[String]>,
-    seen: Arc<[String]>,
+    one: Arc<[Box<[u8]>]>,
+    seen: Arc<[Box<[u8]>]>,
     /// For each round, and one more for the warm-up.
-    fresh: Vec<Arc<[String]>>,
+    fresh: Vec<Arc<[Box<[u8]>]>>,
 }
 
 impl Supply {
     fn sign(plan: &Plan, key: &SigningKey, issuer: &str) -> io::Result<Self> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_err(io::Error::other)?.as_secs();
-        let sign = |numbers| tokens(key, issuer, numbers, UnixTime::from_secs(now));
+        let now = UnixTime::from_secs(now);
+        let sign = |numbers| -> Vec<Box<[u8]>> {
+            let tokens = tokens(key, numbers, |number| claims(issuer, number, now));
+            tokens.iter().map(|token| request(SITE_HOST, Some(token))).collect()
+        };
         let fresh = sign(plan.seen_tokens + 1..plan.seen_tokens + 1 + plan.fresh_tokens * (plan.rounds + 1));
         Ok(Self {
             one: sign(0..1).into(),
@@ -141,10 +126,10 @@ impl Supply {
     /// What each subject is given in a round, in their order. The first two are sent a token as well, so that all are
     /// asked the same; the tokens seen before go on where the last round ended.
     fn round(&self, plan: &Plan, round: usize) -> [Work; 5] {
-        let one = Work { tokens: Arc::clone(&self.one), first: 0, requests: plan.requests };
-        let seen = Work { tokens: Arc::clone(&self.seen), first: round * plan.requests, requests: plan.requests };
+        let one = Work { of: Arc::clone(&self.one), first: 0, requests: plan.requests };
+        let seen = Work { of: Arc::clone(&self.seen), first: round * plan.requests, requests: plan.requests };
         let fresh = self.fresh.get(round).map_or_else(|| Arc::from([]), Arc::clone);
-        let fresh = Work { requests: fresh.len(), tokens: fresh, first: 0 };
+        let fresh = Work { requests: fresh.len(), of: fresh, first: 0 };
         [one.clone(), one.clone(), one, seen, fresh]
     }
 }

@@ -3,11 +3,11 @@
 use std::fs;
 use std::io::{self, BufRead as _, BufReader};
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::mpsc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -17,19 +17,21 @@ const START_TIMEOUT: Duration = Duration::from_secs(20);
 /// A gateway process.
 pub(super) struct Gateway {
     child: Child,
+    lime: PathBuf,
+    file: PathBuf,
     pub(super) address: SocketAddr,
 }
 
 impl Gateway {
-    /// Starts `lime` in front of one site, with its file and state in the folder `home`. `site` is the `[[site]]` table.
+    /// Starts `lime` with its file and state in the folder `home`. `sites` are the tables of its sites.
     ///
     /// # Errors
     /// When it does not get ready. Its own words go to stderr.
-    pub(super) fn start(lime: &Path, home: &Path, site: &str) -> io::Result<Self> {
+    pub(super) fn start(lime: &Path, home: &Path, sites: &str) -> io::Result<Self> {
         fs::create_dir(home)?;
         let file = home.join("lime.toml");
         let server = "listen = \"127.0.0.1:0\"\n[server]\nops_listen = \"127.0.0.1:0\"\nstate = \"state\"\n";
-        fs::write(&file, format!("{server}[[site]]\n{site}"))?;
+        fs::write(&file, format!("{server}{sites}"))?;
         let mut command = Command::new(lime);
         command.args(["gateway", "run", "--json", "-c"]).arg(&file).env("LIME_LOG", "error");
         let spawned = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn();
@@ -37,7 +39,8 @@ impl Gateway {
         let mut child = spawned.map_err(cannot)?;
         let stdout = child.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?;
         // Made before anything can fail, so that no process is left behind.
-        let mut gateway = Self { child, address: SocketAddr::from(([127, 0, 0, 1], 0)) };
+        let address_unknown = SocketAddr::from(([127, 0, 0, 1], 0));
+        let mut gateway = Self { child, lime: lime.to_owned(), file, address: address_unknown };
         let (ready, first_line) = mpsc::sync_channel(1);
         // It ends with the process whose lines it reads.
         drop(thread::Builder::new().name("access-lines".to_owned()).spawn(move || drain(stdout, &ready))?);
@@ -49,6 +52,18 @@ impl Gateway {
     pub(super) fn pid(&self) -> u32 {
         self.child.id()
     }
+
+    /// Has it read its file again, as an operator would, and says how long the order took.
+    ///
+    /// # Errors
+    /// When it keeps what it had.
+    pub(super) fn reload(&self) -> io::Result<Duration> {
+        let mut order = Command::new(&self.lime);
+        order.arg("reload").arg("-c").arg(&self.file).stdout(Stdio::null());
+        let started = Instant::now();
+        let ended = order.status()?;
+        if ended.success() { Ok(started.elapsed()) } else { Err(io::Error::other("the gateway did not reload")) }
+    }
 }
 
 impl Drop for Gateway {
@@ -57,6 +72,12 @@ impl Drop for Gateway {
         drop(self.child.kill());
         drop(self.child.wait());
     }
+}
+
+/// The table of a site that enforces and protects what agents ask for.
+pub(super) fn protected_site(host: &str, origin: SocketAddr, issuer: SocketAddr) -> String {
+    let site = format!("[[site]]\nurl = \"https://{host}\"\norigin = \"http://{origin}\"\n");
+    format!("{site}issuer = \"http://{issuer}\"\nmode = \"enforce\"\nprotect = [\"/agents/*\"]\n")
 }
 
 /// Hands the first line over and reads the access lines, as a collector of logs would.

@@ -53,19 +53,19 @@ impl Turn {
     }
 }
 
-fn mebibytes(bytes: u64) -> f64 {
+pub(super) fn mebibytes(bytes: u64) -> f64 {
     bytes as f64 / f64::from(1 << 20)
 }
 
 /// The middle of a sample, and the quartiles around it.
-struct Spread {
-    lower: f64,
-    median: f64,
-    upper: f64,
+pub(super) struct Spread {
+    pub(super) lower: f64,
+    pub(super) median: f64,
+    pub(super) upper: f64,
 }
 
 impl Spread {
-    fn of(sample: impl Iterator<Item = f64>) -> Self {
+    pub(super) fn of(sample: impl Iterator<Item = f64>) -> Self {
         let mut sample: Vec<f64> = sample.collect();
         sample.sort_unstable_by(f64::total_cmp);
         let at = |quarters: usize| sample.get(sample.len() * quarters / 4).copied().unwrap_or(f64::NAN);
