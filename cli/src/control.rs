@@ -81,7 +81,7 @@ pub(crate) fn reload(arguments: &Reload) -> Result<(), Failure> {
     for warning in &answer.said {
         terminal::complain(&format!("warning: {warning}"));
     }
-    terminal::say(&format!("reloaded: {} sites", answer.sites));
+    terminal::say(&format!("reloaded: {}", gateway::sites(answer.sites)));
     Ok(())
 }
 

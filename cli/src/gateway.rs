@@ -49,6 +49,11 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), Failure> {
     served
 }
 
+/// How many sites, in words.
+pub(crate) fn sites(count: usize) -> String {
+    if count == 1 { "1 site".to_owned() } else { format!("{count} sites") }
+}
+
 /// Reads a gateway's file, the environment over it.
 pub(crate) fn load(path: &std::path::Path) -> Result<config::Gateway, Failure> {
     config::Gateway::load(path, &|name| std::env::var(name).ok()).map_err(|error| Failure::config(&error))

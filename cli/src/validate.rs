@@ -27,10 +27,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         let issuer = issuer.map_err(|error| Failure::config(&error))?;
         (issuer.warnings(), "an issuer".to_owned())
     } else {
-        let gateway = gateway::load(path)?;
-        let (warnings, mut summary) = (gateway.warnings(), summary(&gateway));
+        let config = gateway::load(path)?;
+        let (warnings, mut summary) = (config.warnings(), summary(&config));
         if let Some(tests) = &arguments.tests {
-            let count = expected::check(gateway, tests)?;
+            let count = expected::check(config, tests)?;
             summary.push_str(&format!("\n{count} requests of {} came out as expected", tests.display()));
         }
         (warnings, summary)
@@ -42,12 +42,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     Ok(())
 }
 
-fn summary(gateway: &config::Gateway) -> String {
-    let mut text = match gateway.sites.len() {
-        1 => "1 site".to_owned(),
-        count => format!("{count} sites"),
-    };
-    for site in &gateway.sites {
+fn summary(config: &config::Gateway) -> String {
+    let mut text = gateway::sites(config.sites.len());
+    for site in &config.sites {
         let origins: Vec<String> = site.origin.targets.iter().map(ToString::to_string).collect();
         let (mode, url) = (site.mode.as_str(), &site.url);
         text.push_str(&format!("\n  {url} -> {}  {mode}", origins.join(" ")));
@@ -58,7 +55,7 @@ fn summary(gateway: &config::Gateway) -> String {
         let policy = &site.policy;
         text.push_str(&format!("\n    every other path: {} ({})", policy.require, policy.name));
     }
-    let open = gateway.open_paths();
+    let open = config.open_paths();
     if !open.is_empty() {
         text.push_str("\nopen to everybody:");
         for path in open {

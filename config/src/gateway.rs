@@ -1,5 +1,6 @@
 //! `lime.toml`: the gateway, its listeners and its sites.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -17,6 +18,9 @@ const ISSUER: Key = Key::new("issuer", r#"url = "https://id.example.net""#);
 const POLICY: Key = Key::new("policy", r#"require = "passport""#);
 pub(crate) const SITE: Key =
     Key::new("site", r#"[{ url = "https://shop.example.com", origin = "http://127.0.0.1:3000" }]"#);
+
+/// Sites that are named for one warning; platforms have thousands, and all of them may begin with `observe`.
+const SAME_WARNINGS_MAX: usize = 5;
 
 const NO_SITE: &str = "no site: write a [[site]] with its `url` and `origin`";
 
@@ -148,9 +152,27 @@ impl Gateway {
         let mut warnings = self.server.warnings();
         warnings.extend(self.unused.iter().cloned());
         warnings.extend(self.issuers.iter().flat_map(|issuer| issuer.warnings()));
-        warnings.extend(self.sites.iter().flat_map(|site| site.warnings()));
+        warnings.extend(site_warnings(&self.sites));
         warnings
     }
+}
+
+/// One line each with the place. Of what is the same at many sites, the first ones and how many more there are.
+fn site_warnings(sites: &[Arc<Site>]) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut counts = BTreeMap::new();
+    for site in sites {
+        for text in site.warnings() {
+            let count: &mut usize = counts.entry(text).or_default();
+            *count += 1;
+            if *count <= SAME_WARNINGS_MAX {
+                lines.push(format!("{}: {}: {text}", site.defined_at, site.url));
+            }
+        }
+    }
+    let more = counts.into_iter().filter(|(_, count)| *count > SAME_WARNINGS_MAX);
+    lines.extend(more.map(|(text, count)| format!("{} more sites: {text}", count - SAME_WARNINGS_MAX)));
+    lines
 }
 
 fn open_paths(site: &Site) -> Vec<OpenPath<'_>> {

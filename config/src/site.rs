@@ -168,41 +168,34 @@ fn claims(url: &WebOrigin, also: &[HostPattern]) -> Vec<String> {
 }
 
 impl Site {
-    /// What is allowed but should be known, one line each with the place.
-    pub(crate) fn warnings(&self) -> Vec<String> {
+    /// What is allowed but should be known.
+    pub(crate) fn warnings(&self) -> Vec<&'static str> {
         let mut found = Vec::new();
         match self.mode {
-            Mode::Off => found.push("`mode = \"off\"`: agents are neither recognised nor refused here".to_owned()),
-            Mode::Observe => found.push("`mode = \"observe\"`: nobody is refused here yet, only logged".to_owned()),
+            Mode::Off => found.push("`mode = \"off\"`: agents are neither recognised nor refused here"),
+            Mode::Observe => found.push("`mode = \"observe\"`: nobody is refused here yet, only logged"),
             Mode::Enforce => {}
         }
         if self.lime_issuer().is_some() && self.credential.is_none() {
-            found.push(
-                "`issuer` without `credential`: revoked agents are known only when their tokens expire".to_owned(),
-            );
+            found.push("`issuer` without `credential`: revoked agents are known only when their tokens expire");
         }
         if self.url.is_exposed() {
-            found.push(format!("`url` {} is not https: passports and sessions can be read on the way", self.url));
+            found.push("`url` is not https: passports and sessions can be read on the way");
         }
         if self.origin.tls.verify == Verify::No {
-            found
-                .push("`verify = false`: whoever sits between can be the origin, and read what agents send".to_owned());
+            found.push("`verify = false`: whoever sits between can be the origin, and read what agents send");
         }
         let has_lists = self.policies().any(|policy| !policy.agents.is_everybody() || !policy.owners.is_everybody());
         if self.issuers.len() > 1 && has_lists {
             found.push(
                 "`agents` and `owners` compare ids, whoever issued them: with several issuers, one of them may name an \
-                 agent of another"
-                    .to_owned(),
+                 agent of another",
             );
         }
         if self.revocation_max_stale.is_some_and(|max| max < Self::CONTACT_INTERVALS) {
-            found.push(
-                "`revocation_max_stale` under 30s: one late frame of the issuer takes protected paths down".to_owned(),
-            );
+            found.push("`revocation_max_stale` under 30s: one late frame of the issuer takes protected paths down");
         }
-        let (at, site) = (&self.defined_at, &self.url);
-        found.into_iter().map(|text| format!("{at}: {site}: {text}")).collect()
+        found
     }
 }
 

@@ -115,7 +115,7 @@ fn a_reload_says_what_came_of_it() {
     let gateway = Gateway::start(|url, _| format!("[[site]]\nurl = \"{url}\"\norigin = \"{}\"\n", origin.url));
     let good = fs::read_to_string(gateway.file()).unwrap();
     let (said, code) = reload(&gateway);
-    assert!(said.contains("reloaded: 1 sites") && said.contains("nobody is refused here yet"), "{said}");
+    assert!(said.contains("reloaded: 1 site\n") && said.contains("nobody is refused here yet"), "{said}");
     assert_eq!(code, Some(0));
     fs::write(gateway.file(), good.replace("origin =", "orgin =")).unwrap();
     let (said, code) = reload(&gateway);

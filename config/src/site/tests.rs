@@ -201,8 +201,7 @@ fn what_is_allowed_but_should_be_known_is_said() {
     );
     warns(
         &enforced.replace("https://a.example", "http://a.example"),
-        &["lime.toml:3: http://a.example: `url` http://a.example is not https: passports and sessions can be \
-             read on the way"],
+        &["lime.toml:3: http://a.example: `url` is not https: passports and sessions can be read on the way"],
     );
     warns(
         &enforced.replace("https://id.example", "http://id.example"),
@@ -223,4 +222,18 @@ fn what_is_allowed_but_should_be_known_is_said() {
              agent of another"
         )],
     );
+}
+
+#[test]
+fn what_is_the_same_at_many_sites_is_said_of_the_first() {
+    let sites: String = (0..8)
+        .map(|number| format!("[[site]]\nurl = 'https://{number}.example'\norigin = 'http://127.0.0.1:3000'\n"))
+        .collect();
+    let found = parse(&sites).unwrap().warnings();
+    assert_eq!(found.len(), 6, "{found:?}");
+    assert_eq!(
+        found[4],
+        "lime.toml:15: https://4.example: `mode = \"observe\"`: nobody is refused here yet, only logged"
+    );
+    assert_eq!(found[5], "3 more sites: `mode = \"observe\"`: nobody is refused here yet, only logged");
 }
