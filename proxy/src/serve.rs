@@ -200,8 +200,9 @@ impl Gateway {
 
         let mut beside = JoinSet::new();
         beside.spawn(control.listen(commands.clone()));
-        beside.spawn(watch::watch(config.files.clone(), commands));
-        let mut served = Served { gate, config, ground, background, certificates };
+        let (files, watched) = watch_channel::channel(config.files.clone());
+        beside.spawn(watch::watch(watched, commands));
+        let mut served = Served { gate, config, files, ground, background, certificates };
         let ended = served.carry_out(orders, stop, &mut serving).await;
         beside.shutdown().await;
 
@@ -234,6 +235,8 @@ impl Gateway {
 struct Served {
     gate: Gate,
     config: config::Gateway,
+    /// For the watcher.
+    files: watch_channel::Sender<config::Files>,
     ground: Ground,
     background: Background,
     certificates: Option<Arc<Certificates>>,

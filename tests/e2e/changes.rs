@@ -160,6 +160,22 @@ fn a_folder_of_sites_is_watched() {
 }
 
 #[test]
+fn the_folders_that_a_reload_names_are_watched_from_then_on() {
+    let origin = Stub::saying("x");
+    let site = |host: &str| format!("[[site]]\nurl = \"http://{host}\"\norigin = \"{}\"\n", origin.url);
+    let gateway = Gateway::start(|_, folder| {
+        fs::create_dir(folder.join("later.d")).unwrap();
+        site("a.test")
+    });
+    let main = fs::read_to_string(gateway.file()).unwrap();
+    fs::write(gateway.file(), format!("include = [\"later.d/*.toml\"]\n{main}")).unwrap();
+    assert_eq!(reload(&gateway).1, Some(0));
+    fs::write(gateway.file().parent().unwrap().join("later.d/b.toml"), site("b.test")).unwrap();
+    let status = || http::get(&format!("{}/", gateway.url)).header("Host", "b.test").send().status;
+    until("the new site is served", || status() == 200);
+}
+
+#[test]
 fn an_operator_stops_refusing_at_once_and_takes_it_back() {
     let origin = Stub::saying("x");
     let gateway = Gateway::start(|url, _| {

@@ -168,6 +168,7 @@ impl Served {
         self.ground.metrics.included_files_kept.set(i64::try_from(kept.len()).unwrap_or(i64::MAX));
         self.gate.swap(built.snapshot);
         self.background.change(&self.gate.snapshot().issuers, built.links, &self.ground.client);
+        self.files.send_replace(gateway.files.clone());
         self.config = gateway;
         Ok(Done { said, sites })
     }

@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use config::Files;
+use tokio::sync::watch::Receiver;
 use tokio::time::sleep;
 
 use super::commands::Commands;
@@ -13,22 +14,23 @@ use super::commands::Commands;
 /// How often the folders are looked at.
 const EVERY: Duration = Duration::from_secs(2);
 
-/// Asks for a reload whenever the folders changed, for as long as it is polled.
-pub(super) async fn watch(files: Files, commands: Commands) {
-    if files.folders.is_empty() {
-        return;
-    }
+/// Asks for a reload whenever the folders changed, for as long as it is polled. `files` are those of the configuration
+/// that is served: a reload may name other folders.
+pub(super) async fn watch(mut files: Receiver<Files>, commands: Commands) {
     // What was changed between the reading and now counts as well.
-    let mut before = files.as_read;
+    let mut before = files.borrow_and_update().as_read;
     loop {
         sleep(EVERY).await;
-        let found = look(&files).await;
-        if found == before {
+        if files.has_changed().unwrap_or_default() {
+            before = files.borrow_and_update().as_read;
+        }
+        let watched = files.borrow().clone();
+        if watched.folders.is_empty() || look(&watched).await == before {
             continue;
         }
         // Whoever is writing still is waited for: half a file would be refused, and loudly.
         sleep(EVERY / 4).await;
-        before = look(&files).await;
+        before = look(&watched).await;
         // What comes of it is logged and counted where it is done.
         drop(commands.reload().await);
     }
