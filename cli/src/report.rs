@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use config::PathPattern;
+use flate2::read::MultiGzDecoder;
 
 use crate::failure::Failure;
 use crate::terminal;
@@ -13,6 +14,7 @@ use crate::terminal;
 mod dns;
 mod entry;
 mod page;
+mod since;
 mod summary;
 mod table;
 mod tally;
@@ -20,20 +22,29 @@ mod text;
 mod visitor;
 
 use entry::{Entry, Format};
+use since::Since;
 use summary::{Dns, Summary};
 use tally::Tally;
 
 /// Longest line that is read, in bytes; what is longer is no access line.
 const LINE_BYTES_MAX: usize = 64 * 1024;
 
+const BUFFER_BYTES: usize = 64 * 1024;
+
+/// How a file begins that was compressed (RFC 1952 §2.3.1).
+const GZIP: [u8; 2] = [0x1f, 0x8b];
+
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// Access logs; `-` is standard input
+    /// Access logs, as they are or compressed with gzip; `-` is standard input
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     /// The format of the logs
     #[arg(long, value_enum, default_value_t = Format::Lime)]
     format: Format,
+    /// Only what came after a time: 2026-11-25, 2026-11-25T08:00:00Z (UTC), or 7d for the last seven days
+    #[arg(long, value_name = "TIME")]
+    since: Option<Since>,
     /// What protecting a path would have refused, such as /search or /api/*; may stand several times
     #[arg(long, value_name = "PATH")]
     if_protect: Vec<PathPattern>,
@@ -62,9 +73,9 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<(), Failure> {
     for file in &arguments.files {
         let failed = |cause: io::Error| Failure::usage(format!("{} cannot be read: {cause}", file.display()));
         if file.as_os_str() == "-" {
-            read(io::stdin().lock(), arguments.format, &mut tally).map_err(failed)?;
+            read(io::stdin().lock(), arguments, &mut tally).map_err(failed)?;
         } else {
-            read(File::open(file).map_err(failed)?, arguments.format, &mut tally).map_err(failed)?;
+            read(File::open(file).map_err(failed)?, arguments, &mut tally).map_err(failed)?;
         }
     }
     let dns = if arguments.check_dns { Dns::Ask } else { Dns::Leave };
@@ -79,9 +90,19 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Counts every line, one after another. What is no text is read as well as it can be.
-fn read(from: impl Read, format: Format, tally: &mut Tally) -> io::Result<()> {
-    let mut reader = BufReader::with_capacity(1 << 16, from);
+/// Counts every line, one after another, of text or of text that was compressed.
+fn read(from: impl Read, arguments: &Arguments, tally: &mut Tally) -> io::Result<()> {
+    let mut reader = BufReader::with_capacity(BUFFER_BYTES, from);
+    if reader.fill_buf()?.starts_with(&GZIP) {
+        read_lines(BufReader::with_capacity(BUFFER_BYTES, MultiGzDecoder::new(reader)), arguments, tally)
+    } else {
+        read_lines(reader, arguments, tally)
+    }
+}
+
+/// What is no text is read as well as it can be.
+fn read_lines(mut reader: impl BufRead, arguments: &Arguments, tally: &mut Tally) -> io::Result<()> {
+    let format = arguments.format;
     let mut line = Vec::new();
     loop {
         line.clear();
@@ -98,7 +119,8 @@ fn read(from: impl Read, format: Format, tally: &mut Tally) -> io::Result<()> {
         let text = String::from_utf8_lossy(&line);
         let text = text.trim_end_matches(['\n', '\r']);
         match Entry::read(text, format) {
-            Some(entry) => tally.count(&entry),
+            Some(entry) if arguments.since.is_none_or(|since| since.covers(entry.at)) => tally.count(&entry),
+            Some(_) => {}
             // The gateway says more than access lines; an empty line says nothing.
             None if text.is_empty() || (format == Format::Lime && !text.contains("\"msg\":\"request\"")) => {}
             None => tally.skipped += 1,

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::Write as _;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use lime_tests::{Stub, lime};
@@ -89,4 +89,22 @@ fn a_log_of_before_says_what_protecting_a_path_would_have_refused() {
     let site = "[[site]]\nurl = \"https://a.example\"\norigin = \"http://127.0.0.1:3000\"\npolicy = \"open\"\n";
     fs::write(&config, format!("{site}{route}")).unwrap();
     assert!(lime(["validate", "-c", config.to_str().unwrap()]).output().unwrap().status.success(), "{route}");
+}
+
+#[test]
+fn what_log_rotation_compressed_is_read_as_well_and_only_since_a_time() {
+    let folder = TempDir::new().unwrap();
+    let log = folder.path().join("access.log.1");
+    let old = line("192.0.2.1", "/old", "curl/8.5").replace("25/Nov/2026", "24/Nov/2026");
+    fs::write(&log, format!("{old}{}", line("192.0.2.2", "/new", "curl/8.5"))).unwrap();
+    assert!(Command::new("gzip").arg(&log).status().unwrap().success());
+    let compressed = folder.path().join("access.log.1.gz");
+    let asked = ["--format", "combined", "--output", "json", compressed.to_str().unwrap()];
+    let found: Value = serde_json::from_str(&report(&asked, "")).unwrap();
+    assert_eq!((&found["requests"], &found["skipped_lines"]), (&2.into(), &0.into()), "{found}");
+    let found: Value = serde_json::from_str(&report(&[&asked[..], &["--since", "2026-11-25"]].concat(), "")).unwrap();
+    assert_eq!((&found["requests"], &found["paths"][0]["path"]), (&1.into(), &"/new".into()), "{found}");
+    let refused = lime(["report", "--since", "yesterday", "-"]).output().unwrap();
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("is no time: write 2026-11-25"), "{refused:?}");
+    assert_eq!(refused.status.code(), Some(2));
 }

@@ -150,9 +150,12 @@ fn quoted(text: &str) -> Option<(String, &str)> {
 }
 
 /// `2026-11-25T08:55:44.111Z`
-fn rfc3339(text: &str) -> Option<i64> {
-    let number = |from: usize, to: usize| text.get(from..to)?.parse::<i64>().ok();
-    Some(seconds(number(0, 4)?, number(5, 7)?, number(8, 10)?, number(11, 13)?, number(14, 16)?, number(17, 19)?))
+pub(super) fn rfc3339(text: &str) -> Option<i64> {
+    let number = |from: usize, to: usize, most: i64| {
+        text.get(from..to)?.parse().ok().filter(|number: &i64| (0..=most).contains(number))
+    };
+    let date = (number(0, 4, 9999)?, number(5, 7, 12)?, number(8, 10, 31)?);
+    Some(seconds(date.0, date.1, date.2, number(11, 13, 23)?, number(14, 16, 59)?, number(17, 19, 60)?))
 }
 
 /// `10/Oct/2000:13:55:36 -0700`
