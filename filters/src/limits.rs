@@ -1,11 +1,13 @@
 //! The limits of a site: which of them a request is counted against, and what is said about it.
 
 use std::collections::hash_map::DefaultHasher;
+use std::fmt::Write as _;
 use std::hash::{Hash as _, Hasher as _};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arrayvec::ArrayString;
 use config::{Limit, LimitPer, Policy, Site};
 use http::{HeaderName, HeaderValue};
 
@@ -29,14 +31,19 @@ pub(crate) struct Limits {
 struct Numbered {
     number: u64,
     limit: Limit,
+    /// The value of `RateLimit-Policy`.
+    policy: HeaderValue,
 }
 
 /// The limit that came nearest to being reached, or that was.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Met<'a> {
-    pub(crate) limit: &'a Limit,
+    of: &'a Numbered,
     pub(crate) allowance: Allowance,
 }
+
+/// Longest state of a limit: a name, the longest of two numbers, and what stands between.
+const STATE_BYTES_MAX: usize = 64;
 
 impl Limits {
     pub(crate) fn new(site: &Site) -> Self {
@@ -44,7 +51,7 @@ impl Limits {
             let number = |limit: &Limit| {
                 let mut hasher = DefaultHasher::new();
                 (site.url.as_str(), scope, limit).hash(&mut hasher);
-                Numbered { number: hasher.finish(), limit: limit.clone() }
+                Numbered { number: hasher.finish(), limit: limit.clone(), policy: policy(limit) }
             };
             limits.iter().map(number).collect()
         };
@@ -69,7 +76,8 @@ impl Limits {
     ) -> Option<Met<'_>> {
         let of_policy = self.of_policies.iter().find(|(known, _)| Arc::ptr_eq(known, policy)).map(|(_, limits)| limits);
         let mut nearest: Option<Met<'_>> = None;
-        for Numbered { number, limit } in of_policy.into_iter().flatten().chain(&self.of_site) {
+        for of in of_policy.into_iter().flatten().chain(&self.of_site) {
+            let Numbered { number, limit, .. } = of;
             let allowance = match (limit.per, identity, request.client) {
                 (LimitPer::Site, _, _) => limiter.take(*number, b"", limit, elapsed),
                 (LimitPer::Agent, Some(identity), _) => {
@@ -87,7 +95,7 @@ impl Limits {
                 },
                 (LimitPer::Agent | LimitPer::Owner, None, _) | (LimitPer::Client, _, None) => continue,
             };
-            let met = Met { limit, allowance };
+            let met = Met { of, allowance };
             if let Granted::No { .. } = allowance.granted {
                 return Some(met);
             }
@@ -121,14 +129,23 @@ fn network(client: IpAddr) -> Network {
 impl Met<'_> {
     /// `RateLimit` and `RateLimit-Policy`. Seconds are whole, and rounded up.
     pub(crate) fn headers(&self) -> [(HeaderName, HeaderValue); 2] {
-        let Limit { per, rate, burst } = self.limit;
-        let (name, left) = (per.as_str(), self.allowance.left);
-        let policy = format!("\"{name}\";q={};w={};burst={burst}", rate.count, rate.period.as_secs());
-        let state = format!("\"{name}\";r={left};t={}", whole_seconds(self.allowance.full_after));
-        // Both are ASCII.
-        let value = |text: &str| HeaderValue::from_str(text).unwrap_or(HeaderValue::from_static("?0"));
-        [(RATE_LIMIT_POLICY, value(&policy)), (RATE_LIMIT, value(&state))]
+        let (name, left) = (self.of.limit.per.as_str(), self.allowance.left);
+        let mut state = ArrayString::<STATE_BYTES_MAX>::new();
+        // It fits: the numbers have 20 digits at most.
+        let written = write!(state, "\"{name}\";r={left};t={}", whole_seconds(self.allowance.full_after));
+        debug_assert!(written.is_ok());
+        [(RATE_LIMIT_POLICY, self.of.policy.clone()), (RATE_LIMIT, value(&state))]
     }
+}
+
+fn policy(limit: &Limit) -> HeaderValue {
+    let Limit { per, rate, burst } = limit;
+    value(&format!("\"{}\";q={};w={};burst={burst}", per.as_str(), rate.count, rate.period.as_secs()))
+}
+
+/// All that is said of limits is ASCII.
+fn value(text: &str) -> HeaderValue {
+    HeaderValue::from_str(text).unwrap_or(HeaderValue::from_static("?0"))
 }
 
 /// Rounded up, at least 1: who comes back in the same second is refused again.

@@ -61,9 +61,12 @@ pub(crate) struct IssuerMetrics {
 /// The counters a site's requests meet most, found once and then kept.
 #[derive(Debug, Default)]
 pub(crate) struct SiteMetrics {
-    requests: [[OnceLock<IntCounter>; WORDS.len()]; CLASSES.len()],
+    /// Made with the first request: most sites of a platform are asked rarely.
+    requests: OnceLock<Box<ByOutcome>>,
     allowed: OnceLock<IntCounter>,
 }
+
+type ByOutcome = [[OnceLock<IntCounter>; WORDS.len()]; CLASSES.len()];
 
 const CLASSES: [&str; 6] = ["none", "1xx", "2xx", "3xx", "4xx", "5xx"];
 
@@ -130,7 +133,11 @@ impl Metrics {
                 "When a certificate ends.",
                 &["certificate"],
             )?,
-            upstream_healthy: gauges("upstream_healthy", "1 while a target is given requests.", &["site", "target"])?,
+            upstream_healthy: gauges(
+                "upstream_healthy",
+                "1 while a target is given requests; of origins with several targets or a health check.",
+                &["site", "target"],
+            )?,
             contact: gauges("issuer_contact", "1 while the last attempt to reach the issuer succeeded.", &["issuer"])?,
             registry,
         })
@@ -182,7 +189,7 @@ impl Metrics {
         self.duration.observe(ended.took.as_secs_f64());
         let (class, word) = (class(ended.status), ended.decision.word);
         let found = || self.requests.with_label_values(&[site, CLASSES.get(class).unwrap_or(&""), word.as_str()]);
-        let kept = known.and_then(|(kept, _)| kept.requests.get(class)?.get(index(word)));
+        let kept = known.and_then(|(kept, _)| kept.requests.get_or_init(Box::default).get(class)?.get(index(word)));
         match kept {
             Some(kept) => kept.get_or_init(found).inc(),
             None => found().inc(),

@@ -79,7 +79,9 @@ impl Upstream {
     pub(crate) fn new(origin: &Origin, site: &WebOrigin, metrics: &Metrics) -> Result<Self, OriginError> {
         let mut targets = Vec::with_capacity(origin.targets.len());
         for target in &origin.targets {
-            let gauge = metrics.upstream_healthy(site.as_str(), &target.to_string());
+            // A target that is alone and never checked is given every request.
+            let may_be_left_out = origin.targets.len() > 1 || origin.health.is_some();
+            let gauge = may_be_left_out.then(|| metrics.upstream_healthy(site.as_str(), &target.to_string()));
             let peers = Peers::new(origin, target)?;
             targets.push(Arc::new(Target::new(target, peers, Standing::new(origin.ejection, gauge))));
         }

@@ -21,7 +21,7 @@ pub(super) struct Standing {
     ejected: Mutex<Option<Ejected>>,
     /// Saves a look at the lock on nearly every request.
     was_ejected: AtomicBool,
-    gauge: IntGauge,
+    gauge: Option<IntGauge>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -32,15 +32,22 @@ struct Ejected {
 }
 
 impl Standing {
-    pub(super) fn new(ejection: Ejection, gauge: IntGauge) -> Self {
-        gauge.set(1);
-        Self {
+    pub(super) fn new(ejection: Ejection, gauge: Option<IntGauge>) -> Self {
+        let standing = Self {
             ejection,
             is_healthy: AtomicBool::new(true),
             failures: AtomicU32::new(0),
             ejected: Mutex::default(),
             was_ejected: AtomicBool::new(false),
             gauge,
+        };
+        standing.tell(true);
+        standing
+    }
+
+    fn tell(&self, is_given_requests: bool) {
+        if let Some(gauge) = &self.gauge {
+            gauge.set(i64::from(is_given_requests));
         }
     }
 
@@ -63,7 +70,7 @@ impl Standing {
         let period = ejected.map_or(self.ejection.period, |before| (before.period * 2).min(PERIOD_MAX));
         *ejected = Some(Ejected { until: now + period, period });
         self.was_ejected.store(true, Ordering::Relaxed);
-        self.gauge.set(0);
+        self.tell(false);
     }
 
     /// It took one.
@@ -74,13 +81,13 @@ impl Standing {
         self.failures.store(0, Ordering::Relaxed);
         *self.ejected.lock() = None;
         self.was_ejected.store(false, Ordering::Relaxed);
-        self.gauge.set(i64::from(self.is_healthy.load(Ordering::Relaxed)));
+        self.tell(self.is_healthy.load(Ordering::Relaxed));
     }
 
     /// A health check came to this.
     pub(super) fn found(&self, is_healthy: bool) {
         self.is_healthy.store(is_healthy, Ordering::Relaxed);
-        self.gauge.set(i64::from(is_healthy && !self.is_ejected(Instant::now())));
+        self.tell(is_healthy && !self.is_ejected(Instant::now()));
     }
 }
 
@@ -90,7 +97,7 @@ mod tests {
 
     fn standing() -> Standing {
         let ejection = Ejection { after: 2, period: Duration::from_secs(10) };
-        Standing::new(ejection, IntGauge::new("healthy", "x").unwrap())
+        Standing::new(ejection, IntGauge::new("healthy", "x").ok())
     }
 
     #[test]
@@ -101,7 +108,7 @@ mod tests {
         assert!(standing.is_good(at(0)));
         standing.failed(at(0));
         assert!(!standing.is_good(at(9)) && standing.is_good(at(10)));
-        assert_eq!(standing.gauge.get(), 0);
+        assert_eq!(standing.gauge.as_ref().unwrap().get(), 0);
         // One more failure is enough then.
         standing.failed(at(10));
         assert!(!standing.is_good(at(29)) && standing.is_good(at(30)));
@@ -113,7 +120,7 @@ mod tests {
         assert!(standing.is_good(at(3001)));
         standing.failed(at(3001));
         assert!(standing.is_good(at(3001)), "it begins anew");
-        assert_eq!(standing.gauge.get(), 1);
+        assert_eq!(standing.gauge.as_ref().unwrap().get(), 1);
     }
 
     #[test]
