@@ -9,7 +9,7 @@ use std::time::Duration;
 use aws_lc_rs::digest::{SHA256, digest};
 use lime_benches::inputs::{Bare, Decoded, SITE_HOST, claims, key_set, tokens};
 use lime_benches::interleaved::{Effort, medians, ratio};
-use lime_benches::stage::{ISSUER, NOW, OPEN_PATH, PROTECTED_PATH, Stage, goes_on, headers};
+use lime_benches::stage::{ISSUER, NOW, OPEN_PATH, PROTECTED_PATH, Rules, Stage, goes_on, headers};
 use passport::{AccessToken, Expected, SigningKey};
 
 fn main() {
@@ -19,6 +19,7 @@ fn main() {
     println!("medians of {rounds} interleaved batches; a token of {} bytes", token.len());
     verify(rounds, &key, &token);
     chain(rounds, &key, &token);
+    rules(rounds, &key, &token);
     first_seen(rounds, &key, &token);
     sign(rounds.div_ceil(8), &key, &token);
 }
@@ -55,6 +56,18 @@ fn chain(rounds: usize, key: &SigningKey, token: &str) {
         ],
     );
     println!("chain: cached verdict {cached:?} (goal <= 600ns), of that the SHA-256 {hash:?}; an open path {open:?}");
+}
+
+/// What an operator writes should not be felt.
+fn rules(rounds: usize, key: &SigningKey, token: &str) {
+    let [simple, many, limited] = [Rules::Simple, Rules::Many, Rules::Limited].map(|rules| Stage::under(rules, key));
+    let headers = headers(Some(token));
+    let play = |stage: &Stage| assert!(goes_on(&stage.play(PROTECTED_PATH, black_box(&headers))));
+    let [simple, many, limited] =
+        medians(Effort { rounds, calls: 5_000 }, [&mut || play(&simple), &mut || play(&many), &mut || play(&limited)]);
+    let more = many.saturating_sub(simple);
+    println!("policy: {many:?} with 65 routes and every demand, {simple:?} with one: {more:?} more (goal <= 1us)");
+    println!("limit: {limited:?}, {:?} more", limited.saturating_sub(many));
 }
 
 fn first_seen(rounds: usize, key: &SigningKey, token: &str) {

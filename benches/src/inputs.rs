@@ -15,7 +15,7 @@ use passport::{AccessToken, KeySet, OwnerLevel, Passport as _, SigningKey, UnixT
 /// The site that all tokens are for.
 pub const SITE_HOST: &str = "shop.example.com";
 
-/// Claims of a token for [`SITE_HOST`] that lives an hour, with ids as long as the issuer's. Each `number` is another
+/// Claims of a token for [`SITE_HOST`] that lives an hour, with one scope and ids as long as the issuer's. Each `number` is another
 /// agent.
 #[must_use]
 pub fn claims(issuer: &str, number: usize, now: UnixTime) -> AccessToken {
@@ -30,7 +30,7 @@ pub fn claims(issuer: &str, number: usize, now: UnixTime) -> AccessToken {
         domain: SITE_HOST.to_owned(),
         owner: Some("0198c0de-2222-7000-8000-000000000001".parse().unwrap()),
         owner_level: OwnerLevel::new(2),
-        scope: None,
+        scope: Some("stock:read".to_owned()),
     }
 }
 

@@ -3,9 +3,10 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use config::{Mode, Place, Site, TrustedIssuer};
+use config::{Gateway, Mode};
 use filters::{
     Chain, Contact, Edits, IssuerMoment, IssuerView, Moment, Outcome, Request, Revocations, SessionKeys, Verdict,
 };
@@ -27,26 +28,41 @@ pub const OPEN_PATH: &str = "/products/42";
 /// A path for identified agents.
 pub const PROTECTED_PATH: &str = "/agents/stock";
 
+/// What a [`Stage`] protects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rules {
+    /// One folder, for whoever has a passport.
+    Simple,
+    /// 65 routes, and on that path scopes, an owner level and a list of 1,000 agents.
+    Many,
+    /// The many, and a limit for each agent that nobody reaches.
+    Limited,
+}
+
 /// An enforcing site that protects [`PROTECTED_PATH`], in contact with its issuer.
 #[derive(Debug)]
 pub struct Stage {
     chain: Chain,
     view: IssuerView,
     site_id: SiteId,
+    /// Requests so far. One comes each microsecond, so that no limit is reached.
+    played: AtomicU64,
 }
 
 impl Stage {
-    /// A stage whose issuer signs with `key`.
+    /// A stage with [`Rules::Simple`] whose issuer signs with `key`.
     #[must_use]
     pub fn new(key: &SigningKey) -> Self {
-        let place = Place { file: Arc::from(Path::new("lime.toml")), line: 4 };
-        let url = format!("https://{SITE_HOST}").parse().unwrap();
-        let mut site = Site::new(url, "http://127.0.0.1:3000".parse().unwrap(), place);
-        site.mode = Mode::Enforce;
-        site.issuers = vec![Arc::new(TrustedIssuer::lime(ISSUER.parse().unwrap(), site.defined_at.clone()))];
-        let site = site.protecting(["/agents/*".parse().unwrap()]);
+        Self::under(Rules::Simple, key)
+    }
+
+    /// A stage with these rules.
+    #[must_use]
+    pub fn under(rules: Rules, key: &SigningKey) -> Self {
+        let file = Gateway::parse(&rules.written(), Path::new("lime.toml"), &|_| None).unwrap();
+        let site = Arc::clone(file.sites.first().unwrap());
         let sessions = Arc::new(SessionKeys::new(&[7; 32], None));
-        let chain = Chain::new(Arc::new(site), sessions, Arc::default(), Arc::default());
+        let chain = Chain::new(site, sessions, Arc::default(), Arc::default());
         let view = IssuerView {
             keys: key_set(key),
             generation: 1,
@@ -54,7 +70,12 @@ impl Stage {
             contact: Contact::Kept,
             last_contact: Some(NOW),
         };
-        Self { chain, view, site_id: "0198c0de-3333-7000-8000-000000000001".parse().unwrap() }
+        Self {
+            chain,
+            view,
+            site_id: "0198c0de-3333-7000-8000-000000000001".parse().unwrap(),
+            played: AtomicU64::new(0),
+        }
     }
 
     /// What the chain says to a request.
@@ -68,8 +89,37 @@ impl Stage {
             request_id: "01JD5Z7V3S0000000000000000",
         };
         let known = IssuerMoment { view: Some(&self.view), site_id: Some(&self.site_id) };
-        let moment = Moment { now: NOW, elapsed: Duration::ZERO, issuers: &[known] };
+        let moment = Moment {
+            now: NOW,
+            elapsed: Duration::from_micros(self.played.fetch_add(1, Ordering::Relaxed)),
+            issuers: &[known],
+        };
         self.chain.run(&request, Mode::Enforce, &moment, &mut Edits::new())
+    }
+}
+
+impl Rules {
+    /// As an operator writes them.
+    fn written(self) -> String {
+        let site = format!(
+            "[[site]]\nurl = \"https://{SITE_HOST}\"\norigin = \"http://127.0.0.1:3000\"\nmode = \"enforce\"\n\
+             issuer = \"{ISSUER}\"\n"
+        );
+        if self == Self::Simple {
+            return format!("{site}protect = [\"/agents/*\"]\n");
+        }
+        let routes: String = (0..64)
+            .map(|number| format!("[[site.route]]\npath = \"/agents/{number}/*\"\npolicy = \"passport\"\n"))
+            .collect();
+        let denied: Vec<String> =
+            (0..1_000).map(|number| format!("\"0198c0de-4444-7000-8000-{number:012x}\"")).collect();
+        let limit = if self == Self::Limited { "limit = { per = \"agent\", rate = \"1000000/s\" }\n" } else { "" };
+        format!(
+            "{site}policy = \"open\"\n[[site.route]]\npath = \"/agents/*\"\nmethods = [\"GET\"]\npolicy = \"stock\"\n\
+             {routes}[policy.stock]\nrequire = \"passport\"\nscopes = [\"stock:read\"]\nowner_level = 2\n\
+             agents = {{ deny = [{}] }}\n{limit}",
+            denied.join(", ")
+        )
     }
 }
 

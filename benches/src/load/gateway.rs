@@ -59,10 +59,12 @@ impl Gateway {
     /// When it keeps what it had.
     pub(super) fn reload(&self) -> io::Result<Duration> {
         let mut order = Command::new(&self.lime);
-        order.arg("reload").arg("-c").arg(&self.file).stdout(Stdio::null());
+        order.arg("reload").arg("-c").arg(&self.file);
         let started = Instant::now();
-        let ended = order.status()?;
-        if ended.success() { Ok(started.elapsed()) } else { Err(io::Error::other("the gateway did not reload")) }
+        let ended = order.output()?;
+        let elapsed = started.elapsed();
+        let said = || io::Error::other(String::from_utf8_lossy(&ended.stderr).into_owned());
+        if ended.status.success() { Ok(elapsed) } else { Err(said()) }
     }
 }
 
