@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 
 use clap::Args;
-use filters::DecisionWord;
+use filters::{Asks, DecisionWord};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use proxy::{Assumed, Explainer, Explanation, Question};
 use serde_json::{Value, json};
@@ -126,6 +126,9 @@ fn say(explanation: &Explanation) {
     if let Some(policy) = policy {
         line("route", route.as_deref().unwrap_or("none: what the site asks of every other path"));
         line("policy", &format!("{}, which asks for {}", policy.name, policy.require));
+    }
+    if let Some(Asks::Gateway) = decision.policy {
+        line("route", "none: the gateway answers this itself");
     }
     line("decision", decision.word.as_str());
     if let Some(reason) = decision.reason {

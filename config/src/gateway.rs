@@ -184,6 +184,13 @@ fn open_paths(site: &Site) -> Vec<OpenPath<'_>> {
         let (policy, defined_at) = (&*route.policy.name, &route.defined_at);
         found.push(OpenPath { site: &site.url, path, methods, policy, defined_at });
     }
+    for (index, route) in site.routes().iter().enumerate() {
+        if let Some(methods) = other_methods(site, index).filter(|_| !is_open(&route.policy)) {
+            let (path, defined_at) = (route.path.to_string(), &route.defined_at);
+            let policy = &*site.policy.name;
+            found.push(OpenPath { site: &site.url, path, methods, policy, defined_at });
+        }
+    }
     if is_open(&site.policy) {
         let path = if site.routes().is_empty() { "/*" } else { "every other path" };
         found.push(OpenPath {
@@ -195,6 +202,22 @@ fn open_paths(site: &Site) -> Vec<OpenPath<'_>> {
         });
     }
     found
+}
+
+/// The methods of a route's path that are open because it, and the other routes there, are for some methods only. Said
+/// of the first of them.
+fn other_methods(site: &Site, index: usize) -> Option<String> {
+    let path = site.routes().get(index)?.path.sample();
+    let mut closed = Vec::new();
+    for (at, route) in site.routes().iter().enumerate().filter(|(_, route)| route.path.matches(path.as_bytes())) {
+        match &route.methods {
+            Methods::Any => return None,
+            Methods::Only(_) if at < index && route.path.sample() == path => return None,
+            Methods::Only(_) if route.policy.require == Require::None => {}
+            Methods::Only(methods) => closed.extend(methods.iter().map(ToString::to_string)),
+        }
+    }
+    (site.policy.require == Require::None).then(|| format!("all but {}", closed.join(" ")))
 }
 
 impl Main {

@@ -11,6 +11,7 @@
 //! ..); then how they are read: `reader` (tables), `value` (values), `suggestion` (what was meant).
 
 mod authority;
+mod challenge;
 mod duration;
 mod error;
 #[cfg(test)]
@@ -35,13 +36,16 @@ mod site;
 mod starter;
 mod suggestion;
 mod surroundings;
+mod text_pattern;
 mod tls;
 mod trusted_issuer;
 mod upstream;
 mod value;
 mod web_origin;
+mod weight;
 
 pub use authority::{BadUrl, Scheme};
+pub use challenge::{Challenge, Crawlers};
 pub use duration::{BadDuration, parse as duration};
 pub use error::ConfigError;
 pub use gateway::{Gateway, OpenPath, Reloaded};
@@ -60,7 +64,9 @@ pub use secret::{SecretError, SecretSource};
 pub use server::{ClientIp, Server};
 pub use site::{AuthMd, Login, Mode, OwnerHeaders, SharedCache, Site};
 pub use starter::starter;
+pub use text_pattern::TextPattern;
 pub use tls::{Certificate, Tls};
 pub use trusted_issuer::{IssuerKind, IssuerUrl, Jwks, JwksSource, TrustedIssuer};
 pub use upstream::Upstream;
 pub use web_origin::WebOrigin;
+pub use weight::{Weighed, Weight, Weights};

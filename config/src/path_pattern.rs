@@ -47,6 +47,15 @@ impl PathPattern {
         }
     }
 
+    /// A path that is meant: the narrowest of a folder.
+    pub(crate) fn sample(&self) -> String {
+        match &self.0 {
+            Shape::All => "/".to_owned(),
+            Shape::Exact(path) => path.to_string(),
+            Shape::Below(folder) => format!("{folder}/"),
+        }
+    }
+
     /// Whether `path` (no query) is meant. Bytes are compared as they are: resolving them is the caller's part.
     #[must_use]
     pub fn matches(&self, path: &[u8]) -> bool {

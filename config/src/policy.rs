@@ -6,6 +6,7 @@ use std::sync::{Arc, LazyLock};
 
 use passport::OwnerLevel;
 
+use crate::challenge::Challenge;
 use crate::limit::Limit;
 use crate::reader::{Key, Reported, Table};
 use crate::surroundings::Entry;
@@ -16,6 +17,7 @@ const SCOPES: Key = Key::new("scopes", r#"["orders:write"]"#);
 const OWNER_LEVEL: Key = Key::new("owner_level", "1");
 const AGENTS: Key = Key::new("agents", r#"{ deny = ["AGENT_ID"] }"#);
 const OWNERS: Key = Key::new("owners", r#"{ allow = ["OWNER_ID"] }"#);
+const CHALLENGE: Key = Key::new("challenge", "{ bits = 15 }");
 const LIMIT: Key = Key::new("limit", r#"{ per = "agent", rate = "60/m" }"#);
 
 const ALLOW: Key = Key::new("allow", r#"["ID"]"#);
@@ -24,7 +26,7 @@ const DENY: Key = Key::new("deny", r#"["ID"]"#);
 /// Most ids of a list. Whoever has more has a group, which is the issuer's to know.
 const LISTED_MAX: usize = 10_000;
 
-/// What a path asks for. Built in are [`Policy::open`] and [`Policy::passport`].
+/// What a path asks for. Built in are [`Policy::open`], [`Policy::cleared`] and [`Policy::passport`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Policy {
     /// As routes, logs and metrics name it.
@@ -41,6 +43,8 @@ pub struct Policy {
     pub owners: Listed,
     /// How often.
     pub limits: Vec<Limit>,
+    /// The work that is asked of strangers where `require` is [`Require::Cleared`].
+    pub challenge: Challenge,
 }
 
 /// The least that must be known of whoever asks. Each rung takes those of the ones above it.
@@ -115,16 +119,20 @@ impl Listed {
 }
 
 fn ids(value: Value<'_>) -> Result<BTreeSet<Box<str>>, Reported> {
-    let ids = value.each(|id| id.string().map(Box::from))?;
-    Ok(ids.into_iter().take(LISTED_MAX).collect())
+    let few_enough = |ids: &[Box<str>]| {
+        let text = || format!("{} ids: a list has at most {LISTED_MAX}; let the issuer tell by a scope", ids.len());
+        if ids.len() <= LISTED_MAX { Ok(()) } else { Err(text()) }
+    };
+    value.each_and_all(|id| id.string().map(Box::from), few_enough).map(BTreeSet::from_iter)
 }
 
 static OPEN: LazyLock<Arc<Policy>> = LazyLock::new(|| Arc::new(Policy::new("open", Require::None)));
+static CLEARED: LazyLock<Arc<Policy>> = LazyLock::new(|| Arc::new(Policy::new("cleared", Require::Cleared)));
 static PASSPORT: LazyLock<Arc<Policy>> = LazyLock::new(|| Arc::new(Policy::new("passport", Require::Passport)));
 
 impl Policy {
     /// The names that need no table.
-    pub(crate) const BUILT_IN: [&str; 2] = ["open", "passport"];
+    pub(crate) const BUILT_IN: [&str; 3] = ["open", "cleared", "passport"];
 
     /// A policy that asks for nothing but `require`.
     #[must_use]
@@ -137,6 +145,7 @@ impl Policy {
             agents: Listed::default(),
             owners: Listed::default(),
             limits: Vec::new(),
+            challenge: Challenge::default(),
         }
     }
 
@@ -144,6 +153,12 @@ impl Policy {
     #[must_use]
     pub fn open() -> Arc<Self> {
         Arc::clone(&OPEN)
+    }
+
+    /// Asks strangers for work, as much as is usual.
+    #[must_use]
+    pub fn cleared() -> Arc<Self> {
+        Arc::clone(&CLEARED)
     }
 
     /// Asks for a passport: what `protect` means.
@@ -160,12 +175,15 @@ impl Policy {
         let agents = table.optional(AGENTS, |value| value.into_table("in `agents`")?.read_all(Listed::read));
         let owners = table.optional(OWNERS, |value| value.into_table("in `owners`")?.read_all(Listed::read));
         let limits = table.optional(LIMIT, Limit::read_all);
+        let challenge = table
+            .optional(CHALLENGE, |value| value.into_table("in [policy.NAME.challenge]")?.read_all(Challenge::read));
         let policy = Self {
             scopes: scopes?.unwrap_or_default(),
             owner_level: OwnerLevel::new(u8::try_from(owner_level?.unwrap_or_default()).unwrap_or(u8::MAX)),
             agents: agents?.unwrap_or_default(),
             owners: owners?.unwrap_or_default(),
             limits: limits?.unwrap_or_default(),
+            challenge: challenge?.unwrap_or_default(),
             ..Self::new(name, require?)
         };
         policy.judge(table);
@@ -176,8 +194,11 @@ impl Policy {
         Ok(Entry { table: Arc::new(policy), place: table.place(REQUIRE) })
     }
 
-    /// What only a passport tells cannot be asked of those who have none.
+    /// What only a passport tells cannot be asked of those who have none, and only strangers are asked for work.
     fn judge(&self, table: &Table<'_>) {
+        if self.require != Require::Cleared && table.written(CHALLENGE).is_some() {
+            table.report(CHALLENGE, "`challenge` is for strangers: write `require = \"cleared\"` beside it");
+        }
         if self.require == Require::Passport {
             return;
         }

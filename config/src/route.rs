@@ -54,8 +54,9 @@ impl Methods {
             (Self::Any, Self::Any) => Some("every method".to_owned()),
             // The one that names its methods is the more specific.
             (Self::Any, Self::Only(_)) | (Self::Only(_), Self::Any) => None,
-            (Self::Only(ours), Self::Only(_)) => {
-                ours.iter().find(|method| other.contains(method)).map(ToString::to_string)
+            (Self::Only(ours), Self::Only(theirs)) => {
+                let of_ours = ours.iter().find(|method| other.contains(method));
+                of_ours.or_else(|| theirs.iter().find(|method| self.contains(method))).map(ToString::to_string)
             }
         }
     }
@@ -119,6 +120,11 @@ impl Route {
     /// One of `protect`.
     pub(crate) fn protecting(path: PathPattern, defined_at: Place) -> Self {
         Self { path, methods: Methods::Any, policy: Policy::passport(), defined_at }
+    }
+
+    /// One of `open`.
+    pub(crate) fn open(path: PathPattern, defined_at: Place) -> Self {
+        Self { path, methods: Methods::Any, policy: Policy::open(), defined_at }
     }
 
     /// Whether neither of two is the more specific one for some request; the answer names it.

@@ -239,7 +239,8 @@ fn default_state(table: &Table<'_>) -> PathBuf {
     }
 }
 
-fn network(text: &str) -> Result<IpNet, String> {
+/// Reads a network, or one address.
+pub(crate) fn network(text: &str) -> Result<IpNet, String> {
     let address = || text.parse::<IpAddr>().map(IpNet::from);
     let network = text.parse::<IpNet>().or_else(|_| address());
     network

@@ -47,6 +47,7 @@ impl Surroundings {
         let name = value.string()?;
         match name {
             "open" => return Ok(Policy::open()),
+            "cleared" => return Ok(Policy::cleared()),
             "passport" => return Ok(Policy::passport()),
             _ => {}
         }

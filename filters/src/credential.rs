@@ -16,7 +16,7 @@ use crate::session::SESSION_PREFIX;
 use crate::verified_cache::{CredentialDigest, Entry, JudgedFor, VerifiedCache};
 
 /// Where an agent puts its credential when the site needs `Authorization` for itself.
-pub(crate) const LIME_AUTHORIZATION: HeaderName = HeaderName::from_static("lime-authorization");
+pub const LIME_AUTHORIZATION: HeaderName = HeaderName::from_static("lime-authorization");
 
 /// A credential of ours, not yet judged.
 #[derive(Debug)]

@@ -10,6 +10,9 @@ use crate::cookie::{self, cookie_name};
 use crate::credential::Shown;
 use crate::{Identity, Trust};
 
+/// Every header by which an origin is told who asks.
+pub const IDENTITY_HEADERS: [HeaderName; 4] = [AGENT_TRUST, AGENT_ID, OWNER_LEVEL, OWNER_ID];
+
 /// `Lime-Agent-Trust`: how sure the gateway is of who asks. Always set.
 const AGENT_TRUST: HeaderName = HeaderName::from_static("lime-agent-trust");
 /// `Lime-Agent-Id`: who asks.
@@ -129,7 +132,8 @@ fn replaced(name: &'static HeaderName, left: Option<&[HeaderValue]>) -> impl Ite
 
 /// Whether only the gateway may say this. By rule, not by list: origins fold `-` and `_` together (CGI, WSGI), and so a
 /// name is reserved in every mixture of the two.
-fn is_reserved(name: &HeaderName) -> bool {
+#[must_use]
+pub fn is_reserved(name: &HeaderName) -> bool {
     let name = name.as_str().as_bytes();
     let name = name.strip_prefix(b"x-").or_else(|| name.strip_prefix(b"x_")).unwrap_or(name);
     matches!(name, [b'l', b'i', b'm', b'e', b'-' | b'_', ..])

@@ -38,8 +38,9 @@ mod view;
 
 pub use chain::Chain;
 pub use cookie::{cookie_name, set_cookie};
+pub use credential::LIME_AUTHORIZATION;
 pub use discovery::discovery;
-pub use edits::{Edits, HeaderEdit};
+pub use edits::{Edits, HeaderEdit, IDENTITY_HEADERS, is_reserved};
 pub use fault::Fault;
 pub use head::{HEAD_BYTES_MAX, HEAD_FIELDS_MAX, RequestLine, judge_head};
 pub use identity::{Identity, Scopes, ShownAs, Trust};

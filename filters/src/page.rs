@@ -97,6 +97,7 @@ const fn for_people(reason: Reason) -> (&'static str, &'static str) {
         | Reason::PathInvalid
         | Reason::HeaderTooLarge
         | Reason::HeaderTimeout
+        | Reason::HeaderReserved
         | Reason::FramingInvalid => (
             "The request was not in a form that this site can accept.",
             "If you followed a link, start at the front page instead. If it happens again, clear the cookies of this site.",

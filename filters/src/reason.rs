@@ -145,6 +145,11 @@ reasons! {
         "Where the request ends cannot be told without doubt: `Content-Length`, `Transfer-Encoding` or line ends are not as \
          RFC 9112 asks.",
         "Let an HTTP library write the request.";
+    /// A header of the gateway's, where it cannot be taken away.
+    HeaderReserved = "header_reserved", BAD_REQUEST, "A header is the gateway's",
+        "The request carries a header whose name begins with `Lime-` or `X-Lime-`, in one spelling or another. Only the \
+         gateway says such things, and here it cannot take them away.",
+        "Leave the header out.";
     /// Headers that trickle in.
     HeaderTimeout = "header_timeout", REQUEST_TIMEOUT, "The headers took too long",
         "The request line and headers were not complete in time.",
@@ -202,6 +207,7 @@ impl Reason {
             | Self::HostInvalid
             | Self::HeaderTooLarge
             | Self::FramingInvalid
+            | Self::HeaderReserved
             | Self::HeaderTimeout
             | Self::UpstreamRefused
             | Self::UpstreamFailed

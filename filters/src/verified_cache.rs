@@ -124,8 +124,13 @@ pub(crate) struct JudgedFor(CredentialDigest);
 
 impl JudgedFor {
     pub(crate) fn new(site: &Site) -> Self {
-        // `Debug` shows every member; a difference that means nothing only costs a verification.
-        let text = format!("{} {:?} {:?} {:?}", site.url, site.also, site.issuers, site.session_ttl);
+        // `Debug` shows every member of what decides; where it is written in a file does not.
+        let issuers = site.issuers.iter().map(|issuer| {
+            let config::TrustedIssuer { name, url, kind, algorithms, typ, leeway, jwks, defined_at: _ } = &**issuer;
+            (name, url, kind, algorithms, typ, leeway, jwks)
+        });
+        let issuers: Vec<_> = issuers.collect();
+        let text = format!("{} {:?} {issuers:?} {:?}", site.url, site.also, site.session_ttl);
         Self(CredentialDigest::of(&text))
     }
 }

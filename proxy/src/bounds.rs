@@ -16,16 +16,17 @@ const HOST_BYTES_MAX: usize = 253;
 
 /// Judges what holds for every version of HTTP.
 pub(crate) fn judge(header: &RequestHeader) -> Result<(), Reason> {
+    judge_method(&header.method)?;
+    if header.version == Version::HTTP_2 { judge_fields(header) } else { Ok(()) }
+}
+
+/// Judges the method alone.
+pub(crate) fn judge_method(method: &Method) -> Result<(), Reason> {
     // TRACE would echo to the client what only the origin is told. Methods have case (RFC 9110 §9.1), and frameworks that
     // forget it would take `post` for what a policy on `POST` did not see; no registered method has small letters.
     let is_small = |byte: u8| byte.is_ascii_lowercase();
-    if header.method == Method::TRACE
-        || header.method == Method::CONNECT
-        || header.method.as_str().bytes().any(is_small)
-    {
-        return Err(Reason::MethodNotAllowed);
-    }
-    if header.version == Version::HTTP_2 { judge_fields(header) } else { Ok(()) }
+    let is_refused = *method == Method::TRACE || *method == Method::CONNECT || method.as_str().bytes().any(is_small);
+    if is_refused { Err(Reason::MethodNotAllowed) } else { Ok(()) }
 }
 
 /// What [`filters::judge_head`] holds for HTTP/1. HTTP/2 needs none of it to tell where a request ends; but it is written

@@ -105,9 +105,7 @@ impl Table {
     }
 
     fn show(&self, metrics: &Metrics) {
-        for (certificate, at) in &self.ends {
-            metrics.certificate_ends(certificate, *at);
-        }
+        metrics.certificates_end(&self.ends);
     }
 }
 

@@ -23,6 +23,7 @@ use crate::clock::{Timestamp, now};
 use crate::forwarded::Source;
 use crate::issuer::Issuer;
 use crate::metrics::Metrics;
+use crate::own_pages::{self, Page};
 use crate::request_id::{RequestId, RequestIds};
 use crate::secret::Secret;
 use crate::serve::Error;
@@ -161,8 +162,11 @@ impl Explainer {
         let chain = Chain::new(Arc::clone(&judged_by), Arc::clone(&self.sessions), Arc::default(), Arc::default());
         let issuers: Vec<_> = views.iter().map(|view| IssuerMoment { view: Some(view), site_id: None }).collect();
         let moment = Moment { now: now(), elapsed: Duration::from_hours(24), issuers: &issuers };
-        let source = Source::of(question.client, &header.headers, &self.config.server.trusted_proxies);
         let path = crate::downstream::path(&header).to_vec();
+        if own_pages::is_ours(site, &path) {
+            return own_page(question, site, &path);
+        }
+        let source = Source::of(question.client, &header.headers, &self.config.server.trusted_proxies);
         let client = (!source.may_be_a_crowd()).then_some(source.client);
         let request =
             Request { method: &question.method, path: &path, headers: &header.headers, client, request_id: "-" };
@@ -195,8 +199,9 @@ impl Explainer {
             nbf: None,
             jti: "assumed".parse().ok()?,
             domain: site.url.host().to_owned(),
-            owner: assumed.owner.clone(),
-            owner_level: assumed.owner_level,
+            // Other issuers say nothing of owners.
+            owner: assumed.owner.clone().filter(|_| issuer.is_lime()),
+            owner_level: if issuer.is_lime() { assumed.owner_level } else { OwnerLevel::default() },
             scope: assumed.scope.clone(),
         };
         self.key.sign(&token).ok().map(|token| format!("Bearer {token}"))
@@ -227,12 +232,29 @@ impl std::fmt::Debug for Explainer {
     }
 }
 
+/// What the gateway serves itself.
+fn own_page(question: &Question, site: &Arc<config::Site>, path: &[u8]) -> Explanation {
+    let turned_away = Page::find(site, &question.method, path).err().map(|(reason, _)| reason);
+    let refuse = |reason| {
+        let accepts = filters::Accepts::of(&question.headers);
+        filters::refuse(Some(site), reason, "-", accepts, None)
+    };
+    Explanation {
+        site: Some(Arc::clone(site)),
+        route: None,
+        policy: None,
+        decision: crate::gate::of_the_gateway(turned_away),
+        reply: turned_away.map(refuse),
+        to_origin: None,
+    }
+}
+
 /// An issuer that is heard: what becomes of a request while it is not is another question.
 fn view(keys: KeySet, revocations: Arc<Revocations>) -> IssuerView {
     IssuerView { keys, generation: 1, revocations, contact: Contact::Kept, last_contact: Some(now()) }
 }
 
-/// The site as it would be if its issuers were ours: what its policies ask does not depend on who vouches.
+/// The site as it would be if its issuers were ours, so that a token can be made for the question.
 fn lime_alone(site: &config::Site) -> config::Site {
     let lime = |issuer: &Arc<TrustedIssuer>| {
         Arc::new(TrustedIssuer { kind: IssuerKind::Lime, ..TrustedIssuer::clone(issuer) })

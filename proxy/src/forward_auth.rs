@@ -8,7 +8,9 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use filters::{Edits, HeaderEdit, Reason, Reply, Verdict, is_own_path};
+use filters::{
+    Edits, HeaderEdit, IDENTITY_HEADERS, LIME_AUTHORIZATION, Reason, Reply, Verdict, is_own_path, is_reserved,
+};
 use http::header::{AUTHORIZATION, COOKIE, HOST, HeaderName, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use pingora::apps::http_app::ServeHttp;
@@ -30,14 +32,6 @@ const FORWARDED_URI: HeaderName = HeaderName::from_static("x-forwarded-uri");
 const FORWARDED_METHOD: HeaderName = HeaderName::from_static("x-forwarded-method");
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 
-/// What an origin may be told, each of them in every answer that lets a request pass.
-const TOLD: [HeaderName; 4] = [
-    HeaderName::from_static("lime-agent-trust"),
-    HeaderName::from_static("lime-agent-id"),
-    HeaderName::from_static("lime-owner-level"),
-    HeaderName::from_static("lime-owner-id"),
-];
-
 /// The status that nginx would not have understood.
 const STATUS: HeaderName = HeaderName::from_static("lime-status");
 
@@ -52,8 +46,10 @@ pub(crate) struct ForwardAuth {
 enum Dialect {
     /// nginx: 2xx, 401 and 403; anything else is an error of its own.
     Nginx,
-    /// The others pass an answer on as it is.
-    Whole,
+    /// Caddy and Traefik pass a refusal on as it is. Of what lets a request pass they copy the headers they are told to.
+    Copying,
+    /// Envoy does so too, but adds what is empty as well.
+    Envoy,
 }
 
 /// The request that was made to the other proxy.
@@ -98,6 +94,9 @@ impl ForwardAuth {
             Ok(original) => original,
             Err(reason) => return (refused(context, reason), header.method.clone(), Vec::new()),
         };
+        if let Err(reason) = original.judge(&header.headers) {
+            return (for_dialect(refused(context, reason), original.dialect), original.method, Vec::new());
+        }
         let path = original.target.split(|byte| *byte == b'?').next().unwrap_or_default();
         let snapshot = self.gate.snapshot();
         let site = bounds::host_of(original.host).and_then(|host| snapshot.sites.find(&host).cloned());
@@ -123,7 +122,7 @@ impl ForwardAuth {
         let outcome = self.gate.judge(&site, &asked, &mut edits);
         context.decision = outcome.decision;
         let reply = match outcome.verdict {
-            Verdict::Continue => passes(headers, &edits),
+            Verdict::Continue => passes(headers, &edits, original.dialect),
             Verdict::Respond(reply) => for_dialect(*reply, original.dialect),
         };
         (reply, original.method, path.to_vec())
@@ -142,6 +141,15 @@ impl<'a> Original<'a> {
         if words.all(is_same) { Ok(first) } else { Err(Reason::FramingInvalid) }
     }
 
+    /// What the gateway refuses in a request that it is sent, or takes away, must not get past it where it is only asked.
+    fn judge(&self, headers: &HeaderMap) -> Result<(), Reason> {
+        bounds::judge_method(&self.method)?;
+        // The asking proxy replaces these with what it is answered; of other spellings it knows nothing.
+        let is_replaced = |name: &HeaderName| *name == LIME_AUTHORIZATION || IDENTITY_HEADERS.contains(name);
+        let is_harmless = |name: &HeaderName| !is_reserved(name) || is_replaced(name);
+        if headers.keys().all(is_harmless) { Ok(()) } else { Err(Reason::HeaderReserved) }
+    }
+
     fn of_nginx(header: &'a RequestHeader) -> Result<Option<Self>, Reason> {
         let Some(target) = one(header, &ORIGINAL_URI)? else { return Ok(None) };
         let (method, host) = (method(header, &ORIGINAL_METHOD)?, host(header, &HOST)?);
@@ -155,7 +163,7 @@ impl<'a> Original<'a> {
             Some(host) => host,
             None => host(header, &HOST)?,
         };
-        Ok(Some(Self { method: method(header, &FORWARDED_METHOD)?, target, host, dialect: Dialect::Whole }))
+        Ok(Some(Self { method: method(header, &FORWARDED_METHOD)?, target, host, dialect: Dialect::Copying }))
     }
 
     /// Envoy puts what it was asked behind a prefix.
@@ -163,7 +171,7 @@ impl<'a> Original<'a> {
         let target = header.raw_path().strip_prefix(PATH.as_bytes()).filter(|rest| rest.first() == Some(&b'/'));
         let Some(target) = target else { return Ok(None) };
         let (method, host) = (header.method.clone(), host(header, &HOST)?);
-        Ok(Some(Self { method, target, host, dialect: Dialect::Whole }))
+        Ok(Some(Self { method, target, host, dialect: Dialect::Envoy }))
     }
 }
 
@@ -188,7 +196,7 @@ fn host<'a>(header: &'a RequestHeader, name: &HeaderName) -> Result<&'a [u8], Re
 
 /// What the asking proxy is to send on: every header by which an origin is told, and what is left of those that carried
 /// credentials of ours.
-fn passes(headers: &HeaderMap, edits: &Edits) -> Reply {
+fn passes(headers: &HeaderMap, edits: &Edits, dialect: Dialect) -> Reply {
     let mut after = headers.clone();
     for edit in edits.request(headers) {
         match edit {
@@ -199,12 +207,13 @@ fn passes(headers: &HeaderMap, edits: &Edits) -> Reply {
     }
     let empty = || HeaderValue::from_static("");
     let mut reply = Reply { status: StatusCode::OK, headers: Vec::new(), body: bytes::Bytes::new() };
-    for name in TOLD {
+    for name in IDENTITY_HEADERS {
         let value = after.get(&name).cloned().unwrap_or_else(empty);
         reply.headers.push((name, value));
     }
-    for name in [AUTHORIZATION, COOKIE] {
-        if headers.contains_key(&name) {
+    for name in [AUTHORIZATION, COOKIE, LIME_AUTHORIZATION] {
+        // Caddy copies what is not there as the text of its own placeholder.
+        if dialect != Dialect::Envoy || headers.contains_key(&name) {
             let value = after.get(&name).cloned().unwrap_or_else(empty);
             reply.headers.push((name, value));
         }

@@ -44,10 +44,11 @@ impl Source {
         }
         let mut client = peer;
         let lines: Vec<&HeaderValue> = headers.get_all(FOR).iter().collect();
-        let hops = lines.iter().rev().flat_map(|line| line.to_str().unwrap_or_default().rsplit(','));
+        // Hop by hop: what a client made unreadable must not hide the one that a proxy of ours wrote behind it.
+        let hops = lines.iter().rev().flat_map(|line| line.as_bytes().rsplit(|byte| *byte == b','));
         for hop in hops.take(HOPS_MAX) {
             // What is no address ends the chain: whoever wrote it is the last one known.
-            let Some(address) = address(hop.trim()) else { break };
+            let Some(address) = std::str::from_utf8(hop).ok().and_then(|hop| address(hop.trim())) else { break };
             client = address;
             if !is_one_of(client, trusted) {
                 break;

@@ -1,5 +1,6 @@
 //! The gateway as middleware: what is to be done at each step of a request, for whoever serves it.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::io;
 use std::sync::Arc;
@@ -58,7 +59,7 @@ pub(crate) struct Shared {
     pub(crate) log: AccessLog,
     pub(crate) ids: RequestIds,
     /// What operators said of modes.
-    pub(crate) overrides: Overrides,
+    pub(crate) overrides: Arc<Overrides>,
     pub(crate) has_warned: AtomicBool,
     /// Wakes what runs in the name of an agent.
     pub(crate) reconsider: Arc<Notify>,
@@ -163,7 +164,7 @@ impl Gate {
         let header = session.req_header();
         let path = downstream::path(header);
         let request_id = context.request_id.as_str();
-        if own_pages::is_ours(site, path) {
+        if own_pages::is_ours(&site.config, path) {
             let page = OwnPage { site, method: &header.method, path, headers: &header.headers, source, request_id };
             let answer = page.answer().await;
             context.decision = of_the_gateway(answer.reason);
@@ -276,10 +277,31 @@ impl Gate {
     pub(crate) fn swap(&self, snapshot: Snapshot) {
         let before = self.shared.snapshot.swap(Arc::new(snapshot));
         self.apply_modes();
-        let now = self.snapshot();
+        self.forget(&before);
+    }
+
+    /// What is not there any longer is shown no longer: it would raise alarms until the next start.
+    fn forget(&self, before: &Snapshot) {
+        let (now, metrics) = (self.snapshot(), self.metrics());
+        let sites: HashMap<&str, &Arc<Site>> =
+            now.all_sites.iter().map(|site| (site.config.url.as_str(), site)).collect();
         for site in &before.all_sites {
-            if !now.all_sites.iter().any(|site_now| site_now.config.url == site.config.url) {
-                self.metrics().forget_site(site.config.url.as_str());
+            let (url, site_now) = (site.config.url.as_str(), sites.get(site.config.url.as_str()));
+            if site_now.is_none() {
+                metrics.forget_site(url);
+            }
+            if site_now.is_none_or(|site_now| !Arc::ptr_eq(&site_now.upstream, &site.upstream)) {
+                let stays = |target: &config::Upstream| {
+                    site_now.is_some_and(|site| site.config.origin.targets.contains(target))
+                };
+                for target in site.config.origin.targets.iter().filter(|target| !stays(target)) {
+                    metrics.forget_upstream(url, &target.to_string());
+                }
+            }
+        }
+        for issuer in &before.issuers {
+            if !now.issuers.iter().any(|issuer_now| issuer_now.url() == issuer.url()) {
+                metrics.forget_issuer(issuer.url().as_str());
             }
         }
     }
@@ -352,7 +374,7 @@ pub(crate) fn decided(reason: Reason) -> Decision {
 }
 
 /// The gateway's own pages ask for no passport: what they answer is allowed or refused for their own reasons.
-fn of_the_gateway(reason: Option<Reason>) -> Decision {
+pub(crate) fn of_the_gateway(reason: Option<Reason>) -> Decision {
     let word = reason.map_or(DecisionWord::Allow, Reason::decision_word);
     Decision { word, reason, policy: Some(Asks::Gateway), ..Decision::undecided() }
 }

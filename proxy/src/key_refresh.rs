@@ -8,6 +8,7 @@ use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
+use config::JwksSource;
 use filters::Contact;
 use passport::{KeySet, KeySetError};
 use tokio::sync::mpsc;
@@ -20,6 +21,9 @@ use crate::key_source::{KeySource, SourceError};
 /// Between two fetches that nobody asked for: what `max-age` says, but at least so long and at most what is configured.
 const PERIOD_MIN: Duration = Duration::from_secs(1);
 
+/// Between two looks into a file that were asked for.
+const FILE_COOL_DOWN: Duration = Duration::from_millis(100);
+
 /// Why a key set was not taken over.
 #[derive(Debug, thiserror::Error)]
 enum RefreshError {
@@ -31,7 +35,11 @@ enum RefreshError {
 
 /// Refreshes for as long as it is polled. `first` is let go once a fetch has succeeded.
 pub(crate) async fn keep_fresh(issuer: Arc<Issuer>, source: KeySource, first: mpsc::Sender<Infallible>) {
-    let cool_down = issuer.config.jwks.cooldown;
+    let cool_down = match &issuer.config.jwks.source {
+        JwksSource::Published | JwksSource::Url(_) => issuer.config.jwks.cooldown,
+        // Nobody is burdened by a look into a file; a reload is to read it at once.
+        JwksSource::File(_) => FILE_COOL_DOWN,
+    };
     let mut first = Some(first);
     let mut failed_before = false;
     loop {

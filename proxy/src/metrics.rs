@@ -163,14 +163,29 @@ impl Metrics {
         self.mode.remove_label_values(&[site]).unwrap_or_default();
     }
 
+    /// An issuer that nobody trusts any longer: what was true of it last would raise alarms for ever.
+    pub(crate) fn forget_issuer(&self, issuer: &str) {
+        for gauges in [&self.jwks_keys, &self.jwks_last_success, &self.contact] {
+            gauges.remove_label_values(&[issuer]).unwrap_or_default();
+        }
+    }
+
+    /// A target that is given no requests any longer.
+    pub(crate) fn forget_upstream(&self, site: &str, target: &str) {
+        self.upstream_healthy.remove_label_values(&[site, target]).unwrap_or_default();
+    }
+
+    /// When each certificate ends, in seconds since 1970. Of others nothing is shown any longer.
+    pub(crate) fn certificates_end(&self, ends: &[(String, i64)]) {
+        self.certificate_ends.reset();
+        for (certificate, at) in ends {
+            self.certificate_ends.with_label_values(&[certificate]).set(*at);
+        }
+    }
+
     /// Whether a target is given requests.
     pub(crate) fn upstream_healthy(&self, site: &str, target: &str) -> IntGauge {
         self.upstream_healthy.with_label_values(&[site, target])
-    }
-
-    /// When a certificate ends, in seconds since 1970.
-    pub(crate) fn certificate_ends(&self, certificate: &str, at: i64) {
-        self.certificate_ends.with_label_values(&[certificate]).set(at);
     }
 
     pub(crate) fn issuer(&self, issuer: &str) -> IssuerMetrics {

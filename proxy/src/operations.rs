@@ -17,18 +17,28 @@ use crate::sites::is_loopback;
 #[derive(Debug)]
 pub(crate) struct Operations {
     pub(crate) gate: Gate,
-    /// The host of the address that was bound, as a client would write it.
-    pub(crate) host: String,
+    /// Whether only this machine reaches the address that was bound.
+    pub(crate) reach: Reach,
+}
+
+/// Who reaches a listener.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// Whoever is on this machine.
+    Loopback,
+    /// Other machines too.
+    Others,
 }
 
 #[async_trait]
 impl ServeHttp for Operations {
     async fn response(&self, session: &mut ServerSession) -> Response<Vec<u8>> {
         let header = session.req_header();
-        // A page in a browser may let its own name lead here; it cannot change the name it asks for.
-        let is_named = bounds::host(header).is_ok_and(|host| is_loopback(&host) || *host == *self.host);
+        // A page in a browser may let its own name lead here; it cannot change the name it asks for. A listener that
+        // others reach has names of theirs, and no such page needs a browser on this machine to get there.
+        let is_named = self.reach == Reach::Others || bounds::host(header).is_ok_and(|host| is_loopback(&host));
         let response = if !is_named {
-            text(StatusCode::MISDIRECTED_REQUEST, "ask for this listener by its address or as localhost\n")
+            text(StatusCode::MISDIRECTED_REQUEST, "ask for this listener as localhost or 127.0.0.1\n")
         } else if header.method != Method::GET && header.method != Method::HEAD {
             let mut response = text(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD\n");
             response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));

@@ -1,7 +1,7 @@
 //! What the gateway serves itself: below `/.lime/`, `/.well-known/lime`, and `/auth.md` where a site has it switched on.
 
 use bytes::Bytes;
-use config::AuthMd;
+use config::{AuthMd, Login};
 use filters::{Accepts, Reason, Reply, discovery, help, is_own_path, refuse, set_cookie};
 use http::header::{ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, SET_COOKIE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
@@ -34,27 +34,68 @@ pub(crate) struct Answer {
     pub(crate) reason: Option<Reason>,
 }
 
-enum Page<'a> {
+/// What is served here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Page {
     Help,
     Discovery,
     AuthMd,
-    Login(&'a EdgeLogin),
-    Outcome(&'a EdgeLogin, LoginRequestId),
+    Login,
+    Outcome(LoginRequestId),
 }
+
+/// Why a request for one of our pages is turned away, and the methods that would not have been.
+type TurnedAway = (Reason, Option<&'static str>);
 
 /// Where language models look for how to get in.
 const AUTH_MD: &str = "/auth.md";
 
 /// Whether a path at a site, as it stands, is answered here.
-pub(crate) fn is_ours(site: &Site, path: &[u8]) -> bool {
-    is_own_path(path) || (site.config.auth_md == AuthMd::Served && path == AUTH_MD.as_bytes())
+pub(crate) fn is_ours(site: &config::Site, path: &[u8]) -> bool {
+    is_own_path(path) || (site.auth_md == AuthMd::Served && path == AUTH_MD.as_bytes())
+}
+
+impl Page {
+    /// The page that a request is for, if it is served at this site.
+    pub(crate) fn find(site: &config::Site, method: &Method, path: &[u8]) -> Result<Self, TurnedAway> {
+        let page = Self::at(site, path).map_err(|reason| (reason, None))?;
+        let (is_served, methods) = match &page {
+            Self::Help | Self::Discovery | Self::AuthMd => {
+                (*method == Method::GET || *method == Method::HEAD, "GET, HEAD")
+            }
+            Self::Login => (*method == Method::POST, "POST"),
+            // Not HEAD: whoever asks so would be given a session and not read it.
+            Self::Outcome(_) => (*method == Method::GET, "GET"),
+        };
+        if is_served { Ok(page) } else { Err((Reason::MethodNotAllowed, Some(methods))) }
+    }
+
+    fn at(site: &config::Site, path: &[u8]) -> Result<Self, Reason> {
+        let path = std::str::from_utf8(path).map_err(|_| Reason::NotFound)?;
+        let of_logins = |page| if site.login == Login::Edge { Ok(page) } else { Err(Reason::LoginOff) };
+        match path {
+            "/.well-known/lime" => return Ok(Self::Discovery),
+            AUTH_MD => return Ok(Self::AuthMd),
+            _ => {}
+        }
+        match path.strip_prefix("/.lime/") {
+            Some("help") => Ok(Self::Help),
+            Some("auth.md") => Ok(Self::AuthMd),
+            Some("login") => of_logins(Self::Login),
+            Some(rest) => match rest.strip_prefix("login/").map(str::parse) {
+                Some(Ok(request)) => of_logins(Self::Outcome(request)),
+                Some(Err(_)) | None => Err(Reason::NotFound),
+            },
+            None => Err(Reason::NotFound),
+        }
+    }
 }
 
 impl OwnPage<'_> {
     pub(crate) async fn answer(&self) -> Answer {
-        let answered = match self.page() {
-            Ok(page) => self.serve(page).await,
-            Err(reason) => Err((reason, None)),
+        let answered = match Page::find(&self.site.config, self.method, self.path) {
+            Ok(page) => self.serve(page).await.map_err(|reason| (reason, None)),
+            Err(turned_away) => Err(turned_away),
         };
         match answered {
             Ok(reply) => Answer { reply, reason: None },
@@ -67,47 +108,19 @@ impl OwnPage<'_> {
         }
     }
 
-    fn page(&self) -> Result<Page<'_>, Reason> {
-        let path = std::str::from_utf8(self.path).map_err(|_| Reason::NotFound)?;
-        match path {
-            "/.well-known/lime" => return Ok(Page::Discovery),
-            AUTH_MD => return Ok(Page::AuthMd),
-            _ => {}
-        }
-        match path.strip_prefix("/.lime/") {
-            Some("help") => Ok(Page::Help),
-            Some("auth.md") => Ok(Page::AuthMd),
-            Some("login") => Ok(Page::Login(self.login()?)),
-            Some(rest) => match rest.strip_prefix("login/").map(str::parse) {
-                Some(Ok(request)) => Ok(Page::Outcome(self.login()?, request)),
-                Some(Err(_)) | None => Err(Reason::NotFound),
-            },
-            None => Err(Reason::NotFound),
+    async fn serve(&self, page: Page) -> Result<Reply, Reason> {
+        match page {
+            Page::Help => Ok(help(Some(&self.site.config), Accepts::of(self.headers))),
+            Page::Discovery => Ok(discovery(&self.site.config)),
+            // Whatever it says it accepts: the name says what this is.
+            Page::AuthMd => Ok(help(Some(&self.site.config), Accepts::Document)),
+            Page::Login => self.open(self.login()?).await,
+            Page::Outcome(request) => self.outcome(self.login()?, &request).await,
         }
     }
 
     fn login(&self) -> Result<&EdgeLogin, Reason> {
         self.site.account.as_ref().and_then(|account| account.login.as_ref()).ok_or(Reason::LoginOff)
-    }
-
-    async fn serve(&self, page: Page<'_>) -> Result<Reply, (Reason, Option<&'static str>)> {
-        let is_read = self.method == Method::GET || self.method == Method::HEAD;
-        match page {
-            Page::Help if is_read => Ok(help(Some(&self.site.config), Accepts::of(self.headers))),
-            Page::Discovery if is_read => Ok(discovery(&self.site.config)),
-            // Whatever it says it accepts: the name says what this is.
-            Page::AuthMd if is_read => Ok(help(Some(&self.site.config), Accepts::Document)),
-            Page::Help | Page::Discovery | Page::AuthMd => Err((Reason::MethodNotAllowed, Some("GET, HEAD"))),
-            Page::Login(login) if self.method == Method::POST => {
-                self.open(login).await.map_err(|reason| (reason, None))
-            }
-            Page::Login(_) => Err((Reason::MethodNotAllowed, Some("POST"))),
-            // Not HEAD: whoever asks so would be given a session and not read it.
-            Page::Outcome(login, request) if self.method == Method::GET => {
-                self.outcome(login, &request).await.map_err(|reason| (reason, None))
-            }
-            Page::Outcome(..) => Err((Reason::MethodNotAllowed, Some("GET"))),
-        }
     }
 
     async fn open(&self, login: &EdgeLogin) -> Result<Reply, Reason> {

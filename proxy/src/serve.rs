@@ -24,7 +24,7 @@ use crate::gate::{Gate, KEEPALIVE_SECONDS};
 use crate::gateway::GatewayProxy;
 use crate::issuer_link::Link;
 use crate::live::Watched;
-use crate::operations::Operations;
+use crate::operations::{Operations, Reach};
 use crate::secret::GatewaySecretError;
 use crate::state::StateError;
 use crate::upstream::OriginError;
@@ -305,9 +305,6 @@ fn proxy(
 
 fn operations(gate: &Gate, listeners: &Listeners) -> Result<Service<Operations>, Error> {
     let address = listeners.ops.local_addr().map_err(Error::Listener)?;
-    let host = match address.ip() {
-        std::net::IpAddr::V4(ip) => ip.to_string(),
-        std::net::IpAddr::V6(ip) => format!("[{ip}]"),
-    };
-    Ok(Service::new("operations".to_owned(), Operations { gate: gate.clone(), host }))
+    let reach = if address.ip().is_loopback() { Reach::Loopback } else { Reach::Others };
+    Ok(Service::new("operations".to_owned(), Operations { gate: gate.clone(), reach }))
 }

@@ -88,14 +88,9 @@ impl Upstream {
         let mut checks = Vec::new();
         if let (Some(health), Ok(runtime)) = (&origin.health, Handle::try_current()) {
             let host = site.as_str().split_once("://").map_or(site.host(), |(_, authority)| authority);
-            let all = Arc::new(Checks::new(origin, health, host)?);
             for (target, config) in std::iter::zip(&targets, &origin.targets) {
-                let url = match (&origin.tls.server_name, config.scheme()) {
-                    (Some(name), config::Scheme::Https) => format!("https://{name}:{}", config.port()),
-                    (_, _) => config.to_string(),
-                };
-                let task = runtime.spawn(Arc::clone(&all).follow(url, Arc::clone(target)));
-                checks.push(task.abort_handle());
+                let of_target = Checks::new(origin, config, health, host)?;
+                checks.push(runtime.spawn(of_target.follow(Arc::clone(target))).abort_handle());
             }
         }
         let retries = usize::try_from(origin.retries).unwrap_or_default();

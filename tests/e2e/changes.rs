@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use lime_tests::http::{self, connect};
-use lime_tests::{Answer, Gateway, Stub, lime, until};
+use lime_tests::{Answer, Gateway, Stub, forge, lime, until};
 
 /// What the command said, and how it ended.
 fn run(arguments: &[&str]) -> (String, Option<i32>) {
@@ -209,4 +209,79 @@ fn an_operator_stops_refusing_at_once_and_takes_it_back() {
     assert!(gateway.process.said().contains("the mode was changed by an operator"), "{}", gateway.process.said());
     let (said, code) = run(&["mode", "observe", "--site", "https://bank.test", "-c", &file(&gateway)]);
     assert!(said.contains("no site has the url https://bank.test") && code == Some(1), "{said}");
+}
+
+#[test]
+fn a_site_that_a_reload_adds_is_protected_from_its_first_request() {
+    let origin = Stub::saying("x");
+    let site = |url: &str| {
+        format!(
+            "[[site]]\nurl = \"{url}\"\norigin = \"{}\"\nmode = \"enforce\"\nprotect = [\"/agents/*\"]\n\
+             issuer = \"https://id.example.net\"\n",
+            origin.url
+        )
+    };
+    let gateway = Gateway::start(|url, _| site(url));
+    let few = fs::read_to_string(gateway.file()).unwrap();
+    // Many, so that it takes a while, and the one that is asked for last.
+    let many: String = (0..2000).map(|number| site(&format!("https://{number}.lime.test"))).collect();
+    fs::write(gateway.file(), few + &many).unwrap();
+    let ends = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let asking = scope.spawn(|| {
+            let mut seen = std::collections::BTreeSet::new();
+            while !ends.load(Ordering::Relaxed) {
+                seen.insert(gateway.get("/agents/x").header("Host", "1999.lime.test").send().status);
+            }
+            seen
+        });
+        let ended = Ends(&ends);
+        assert_eq!(reload(&gateway).1, Some(0));
+        until("the new site is there", || gateway.get("/").header("Host", "1999.lime.test").send().status == 200);
+        drop(ended);
+        let seen = asking.join().unwrap();
+        assert!(!seen.contains(&200), "{seen:?}");
+    });
+}
+
+#[test]
+fn keys_in_a_file_are_read_again_on_reload() {
+    let (before, after) = (forge::key(), forge::key());
+    let origin = Stub::saying("x");
+    let issuer = "https://id.example.net";
+    let gateway = Gateway::start(|url, folder| {
+        fs::write(folder.join("jwks.json"), forge::jwks(&[&before])).unwrap();
+        format!(
+            "[issuer.island]\nurl = \"{issuer}\"\njwks = {{ file = \"jwks.json\" }}\n[[site]]\nurl = \"{url}\"\n\
+             origin = \"{}\"\nmode = \"enforce\"\nprotect = [\"/agents/*\"]\nissuer = \"island\"\n",
+            origin.url
+        )
+    });
+    let token = before.sign(&forge::claims(issuer, "127.0.0.1")).unwrap();
+    let status = || gateway.get("/agents/x").bearer(&token).send().status;
+    until("its keys are known", || status() == 200);
+    // A comment moves every line, and changes nothing else.
+    let text = fs::read_to_string(gateway.file()).unwrap();
+    fs::write(gateway.file(), format!("# a comment\n{text}")).unwrap();
+    assert_eq!(reload(&gateway).1, Some(0));
+    assert_eq!(status(), 200);
+    fs::write(gateway.file().parent().unwrap().join("jwks.json"), forge::jwks(&[&after])).unwrap();
+    assert_eq!(reload(&gateway).1, Some(0));
+    until("a key that was taken out counts no longer", || status() == 401);
+}
+
+#[test]
+fn what_is_removed_is_shown_no_longer() {
+    let origin = Stub::saying("x");
+    let gateway = Gateway::start(|url, _| {
+        let origins = format!("origin = [\"{0}\", \"http://localhost:1\"]", origin.url);
+        format!("[[site]]\nurl = \"{url}\"\n{origins}\nprotect = [\"/a\"]\nissuer = \"https://gone.example.net\"\n")
+    });
+    let shown = |text: &str| http::get(&format!("{}/metrics", gateway.ops)).send().text().contains(text);
+    assert!(shown("issuer_contact{issuer=\"https://gone.example.net\"}") && shown("target=\"http://localhost:1\""));
+    let text = fs::read_to_string(gateway.file()).unwrap();
+    let fewer = text.replace(", \"http://localhost:1\"", "").replace("protect = [\"/a\"]\n", "");
+    fs::write(gateway.file(), fewer.replace("issuer = \"https://gone.example.net\"\n", "")).unwrap();
+    assert_eq!(reload(&gateway).1, Some(0));
+    assert!(!shown("issuer_contact{issuer=\"https://gone.example.net\"}") && !shown("target=\"http://localhost:1\""));
 }

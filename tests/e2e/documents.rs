@@ -103,7 +103,10 @@ fn every_command_in_the_documents_is_one() {
     let nobody = format!("http://127.0.0.1:{}", free_port());
     let gateway = Gateway::start(|url, _| {
         let origin = &origin.url;
-        format!("[[site]]\nurl = \"{url}\"\norigin = \"{origin}\"\nprotect = [\"/agents/*\"]\nissuer = \"{nobody}\"\n")
+        format!(
+            "[[site]]\nurl = \"{url}\"\norigin = {{ targets = \"{origin}\", health = {{ path = \"/\" }} }}\nprotect = [\"/agents/*\"]\n\
+             issuer = \"{nobody}\"\n"
+        )
     });
     assert_eq!(gateway.get("/agents/x").send().status, 200);
     let commands = commands();

@@ -165,3 +165,30 @@ fn a_configuration_is_held_to_what_is_expected_of_it() {
         assert!(said.contains(problem) && code == Some(2), "{said}");
     }
 }
+
+#[test]
+fn what_the_gateway_serves_itself_is_explained_as_it_is_served() {
+    let folder = folder();
+    for (request, decision, reason) in [
+        (["GET", "https://shop.example.com/.lime/help"], "allow", None),
+        (["POST", "https://shop.example.com/.lime/help"], "deny", Some("method_not_allowed")),
+        (["GET", "https://shop.example.com/.lime/nothing"], "deny", Some("not_found")),
+        (["POST", "https://shop.example.com/.lime/login"], "deny", Some("login_off")),
+        (["GET", "https://shop.example.com/.well-known/lime"], "allow", None),
+    ] {
+        let found = explained(&folder, &request);
+        assert_eq!((found["decision"].as_str(), found["reason"].as_str()), (Some(decision), reason), "{request:?}");
+    }
+}
+
+#[test]
+fn an_agent_of_an_issuer_that_tells_nothing_of_owners_has_none() {
+    let folder = folder();
+    let file = folder.path().join("lime.toml");
+    let text = fs::read_to_string(&file).unwrap();
+    let table = "[issuer.id]\nurl = \"https://id.example.net\"\nkind = \"oauth\"\n";
+    fs::write(&file, text.replace("issuer = \"https://id.example.net\"", "issuer = \"id\"") + table).unwrap();
+    let url = "https://shop.example.com/agents/orders/7";
+    let found = explained(&folder, &["POST", url, "--agent", "a-1", "--owner-level", "2", "--scope", "orders:write"]);
+    assert_eq!(found["reason"], "owner_level_too_low");
+}

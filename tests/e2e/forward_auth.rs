@@ -57,6 +57,10 @@ impl Front {
         Self { scene, origin, auth, url, process: Some(process), _folder: folder }
     }
 
+    fn request(&self, method: &str, path: &str) -> Request {
+        http::request(method, &format!("{}{path}", self.url))
+    }
+
     fn get(&self, path: &str) -> Request {
         // The site is known by the host alone.
         http::get(&format!("{}{path}", self.url))
@@ -133,6 +137,11 @@ fn told(front: &Front, name: &str) -> String {
     front.origin.last().header(name).unwrap_or_default().to_owned()
 }
 
+/// All that the origin was told last.
+fn sent_on(front: &Front) -> String {
+    front.origin.last().headers.iter().map(|(name, value)| format!("{name}: {value}\n")).collect()
+}
+
 #[track_caller]
 fn refused(reply: &Reply, status: u16, reason: &str) {
     assert_eq!((reply.status, reply.reason().as_str()), (status, reason), "{:?} {}", reply.headers, reply.text());
@@ -151,6 +160,14 @@ fn a_site_behind(kind: Kind) {
         (String::new(), "unknown".to_owned())
     );
     assert_eq!((told(&front, "authorization"), told(&front, "cookie")), ("Basic YTpi".to_owned(), "a=b".to_owned()));
+
+    // In no spelling, and where the proxy cannot take it away the request goes no further.
+    for name in ["Lime_Agent_Id", "Lime-Agent_Id", "X-Lime-Agent-Id", "X_Lime-Agent-Trust", "Lime-Anything"] {
+        let seen = front.origin.received().len();
+        let reply = front.get("/").header(name, "admin").send();
+        let arrived = front.origin.received().len() > seen && sent_on(&front).contains("admin");
+        assert!(!arrived, "{kind:?} passes {name} on: {}", reply.status);
+    }
 
     // For agents: a stranger is told the ways in, and the site does not see him.
     let seen = front.origin.received().len();
@@ -179,6 +196,14 @@ fn a_site_behind(kind: Kind) {
         (front.scene.agent.id.clone(), "passport".to_owned())
     );
     assert_eq!(told(&front, "authorization"), "");
+    let reply = front.get("/agents/x").header("Lime-Authorization", format!("Bearer {token}")).send();
+    assert_eq!((reply.status, told(&front, "lime-agent-trust").as_str()), (200, "passport"));
+    assert!(!sent_on(&front).contains(&token), "{kind:?} passes a token on");
+
+    // Frameworks take `post` for POST, and a policy on methods does not.
+    let seen = front.origin.received().len();
+    assert!(front.request("post", "/").send().status >= 400);
+    assert_eq!(front.origin.received().len(), seen);
 
     // Its own pages.
     assert_eq!(front.get("/.lime/help").send().status, 200);

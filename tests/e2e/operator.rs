@@ -41,6 +41,7 @@ fn a_command_that_names_nothing_we_know_changes_nothing() {
         &["agent", "add", "--owner", &owner, "--name", "A", "--site", "nothing"],
         &["site", "rotate-token", "nothing"],
         &["keys", "revoke", "nothing"],
+        &["keys", "revoke", "-nothing"],
     ] {
         let output = issuer.try_operate(arguments);
         assert_eq!((output.code, output.stdout.as_str()), (1, ""), "{arguments:?}: {}", output.stderr);

@@ -70,8 +70,7 @@ fn a_log_of_before_says_what_protecting_a_path_would_have_refused() {
         "Googlebot",
         "not checked",
         "browser 1, crawler 1",
-        "path = \"/feed.xml\"",
-        "policy = \"open\"",
+        "open = [\"/feed.xml\"]",
         "warning: 1 lines are not of the format",
     ] {
         assert!(text.contains(expected), "{expected} is not in\n{text}");

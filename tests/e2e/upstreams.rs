@@ -87,3 +87,16 @@ fn tls_and_http_2_are_spoken_to_an_origin_that_is_who_it_says() {
         }
     }
 }
+
+#[test]
+fn a_target_is_asked_itself_how_it_is_whatever_name_its_certificate_has() {
+    let folder = TempDir::new().unwrap();
+    let certificate = Certificate::make(folder.path(), &["shop.internal"]);
+    let nginx = Nginx::with_tls(&certificate.chain, &certificate.key);
+    let (tls, url) =
+        (format!("{{ ca = \"{}\", server_name = \"shop.internal\" }}", certificate.chain.display()), &nginx.url);
+    let health = "{ path = \"/protocol\", every = \"100ms\", unhealthy_after = 1, healthy_after = 1 }";
+    let gateway = gateway(&format!("origin = {{ targets = \"{url}\", tls = {tls}, health = {health} }}"));
+    nginx.has_seen("/protocol", 3);
+    assert_eq!(gateway.counted("lime_gateway_upstream_healthy"), 1, "{}", gateway.process.said());
+}

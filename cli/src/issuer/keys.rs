@@ -21,6 +21,8 @@ pub(crate) enum Keys {
     /// Take a key out of the key set for ever; gateways refuse all it has signed
     Revoke {
         /// The key's name, as `keys list` shows it
+        // One in 64 begins with a hyphen.
+        #[arg(allow_hyphen_values = true)]
         kid: String,
     },
 }

@@ -111,15 +111,14 @@ fn if_protected(summary: &Summary) -> Table {
 }
 
 fn feeds(summary: &Summary) -> Table {
-    let route = |path: &str| format!("[[site.route]]\npath = \"{path}\"\npolicy = \"open\"\n");
     let plain = summary.feeds.iter().filter(|feed| feed.path.parse::<config::PathPattern>().is_ok());
-    let paste: Vec<String> = plain.map(|feed| route(&feed.path)).collect();
+    let open: Vec<String> = plain.map(|feed| format!("\"{}\"", feed.path)).collect();
     Table {
         title: "Feeds that are read".to_owned(),
         note: "Their readers have no passport. Where more than this is to be protected, keep them open:",
         columns: vec![text("path"), number("requests")],
         rows: summary.feeds.iter().map(|feed| vec![feed.path.clone(), feed.requests.to_string()]).collect(),
-        paste: if paste.is_empty() { None } else { Some(paste.concat()) },
+        paste: if open.is_empty() { None } else { Some(format!("open = [{}]\n", open.join(", "))) },
     }
 }
 

@@ -83,6 +83,9 @@ fn what_no_policy_can_ask_is_refused_with_a_remedy() {
         "lime.toml:3:33: `rate`: not a rate: write a number from 1 to 1000000 and a period, like \"10/s\", \"60/m\", \
          \"1000/h\" or \"5000/d\"",
     );
+    let many: String = (0..=10_000).map(|id| format!("'{id}',")).collect();
+    let error = parse(&format!("require = 'passport'\nagents = {{ deny = [{many}] }}")).unwrap_err().to_string();
+    assert!(error.contains("`deny`: 10001 ids: a list has at most 10000"), "{error}");
     let own =
         Gateway::parse(&format!("[policy.open]\nrequire = 'passport'\n{SITE}"), Path::new("lime.toml"), &|_| None);
     assert!(own.unwrap_err().to_string().contains("[policy.open] is built in"));

@@ -84,8 +84,29 @@ fn routes_that_cannot_be_told_apart_are_refused() {
         "lime.toml:11:1: the route at lime.toml:11 never counts: the one at lime.toml:7 has the path /a for POST too: \
          remove one of the two",
     );
+    for (first, second) in [("['GET']", "['HEAD']"), ("['HEAD']", "['GET']")] {
+        let error = parse(&tie(first, second)).unwrap_err().to_string();
+        assert!(error.contains("has the path /a for HEAD too"), "{error}");
+    }
     assert!(parse(&tie("['GET']", "")).is_ok());
     assert!(parse(&tie("['GET']", "['POST']")).is_ok());
+}
+
+#[test]
+fn what_is_open_may_stand_beside_what_is_protected() {
+    let found = site("protect = '/*'\nopen = ['/feed.xml', '/public/*']\n");
+    for (path, policy) in [("/feed.xml", "open"), ("/public/a", "open"), ("/feed.xm", "passport")] {
+        assert_eq!(&*found.route(path.as_bytes(), &Method::GET).policy.name, policy, "{path}");
+    }
+    let found = site(&format!("policy = 'read'\nopen = '/feed.xml'\n{}", route("/a/*", "", "write")));
+    for (path, policy) in [("/feed.xml", "open"), ("/a/b", "write"), ("/x", "read")] {
+        assert_eq!(&*found.route(path.as_bytes(), &Method::GET).policy.name, policy, "{path}");
+    }
+    refuse(
+        "protect = ['/a']\nopen = ['/a']\n",
+        "lime.toml:6:1: the route at lime.toml:6 never counts: the one at lime.toml:5 has the path /a for every method \
+         too: remove one of the two",
+    );
 }
 
 #[test]
@@ -109,7 +130,7 @@ fn what_no_route_can_be_is_refused_with_a_remedy() {
     refuse(
         "policy = 'nothing-like-it'\n",
         "lime.toml:5:10: `policy`: there is no policy `nothing-like-it`: write [policy.nothing-like-it] with its keys, or \
-         one of `open`, `passport`, `read`, `write`",
+         one of `cleared`, `open`, `passport`, `read`, `write`",
     );
     for (methods, problem) in [
         ("['get']", "methods are written in capitals: write \"GET\""),

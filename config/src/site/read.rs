@@ -9,13 +9,14 @@ use crate::reader::{Key, Reported, Table};
 use crate::route::{Route, Routes};
 use crate::surroundings::Surroundings;
 use crate::value::Value;
-use crate::{HostPattern, Origin, Policy, Require, SecretSource, TrustedIssuer, WebOrigin};
+use crate::{HostPattern, Origin, PathPattern, Policy, Require, SecretSource, TrustedIssuer, WebOrigin};
 
 const URL: Key = Key::new("url", r#""https://shop.example.com""#);
 const ALSO: Key = Key::new("also", r#"["www.shop.example.com"]"#);
 const ORIGIN: Key = Key::new("origin", r#""http://127.0.0.1:3000""#);
 const MODE: Key = Key::new("mode", r#""observe""#);
 const PROTECT: Key = Key::new("protect", r#"["/agents/*"]"#);
+const OPEN: Key = Key::new("open", r#"["/feed.xml"]"#);
 const ROUTE: Key = Key::new("route", r#"[{ path = "/api/*", policy = "passport" }]"#);
 const POLICY: Key = Key::new("policy", r#""open""#);
 const LIMIT: Key = Key::new("limit", r#"{ per = "client", rate = "60/m" }"#);
@@ -87,12 +88,16 @@ struct Asked {
 
 impl Asked {
     fn read(table: &mut Table<'_>, around: &Surroundings) -> Result<Self, Reported> {
-        let protect = table.optional(PROTECT, |value| value.each(Value::parsed));
+        let protect = table.optional(PROTECT, |value| value.each(Value::parsed::<PathPattern>));
+        let open = table.optional(OPEN, |value| value.each(Value::parsed));
         let policy = table.optional(POLICY, |value| around.policy(&value));
         let routes =
             table.sections(ROUTE, "in [[site.route]]", |route| Route::read(route, |value| around.policy(&value)));
-        let (protect, policy, routes) = (protect?, policy?, routes?);
-        if protect.is_some() && !routes.is_empty() {
+        let (protect, open, policy, mut routes) = (protect?, open?, policy?, routes?);
+        let has_routes = !routes.is_empty();
+        let place = table.place(OPEN);
+        routes.extend(open.into_iter().flatten().map(|path| Route::open(path, place.clone())));
+        if protect.is_some() && has_routes {
             let text = "`protect` is short for routes: write its paths as [[site.route]] with `policy = \"passport\"`";
             return Err(table.report(PROTECT, text));
         }
@@ -101,18 +106,18 @@ impl Asked {
                 "`protect` is short for routes in a site that is open otherwise: write [[site.route]] in its place";
             return Err(table.report(PROTECT, text));
         }
-        let Some(protect) = protect else {
-            judge_routes(table, &routes)?;
-            if policy.is_none() && !routes.is_empty() {
+        let place = table.place(PROTECT);
+        let protected = protect.iter().flatten().map(|path| Route::protecting(path.clone(), place.clone()));
+        routes.splice(0..0, protected);
+        judge_routes(table, &routes)?;
+        if protect.is_none() {
+            if policy.is_none() && has_routes {
                 let text =
                     "a site with routes says what every other path asks for: write `policy = \"open\"`, or another";
                 return Err(table.report(ROUTE, text));
             }
-            return Ok(Self { policy: policy.unwrap_or_else(Policy::open), routes });
-        };
-        let place = table.place(PROTECT);
-        let routes = protect.into_iter().map(|path| Route::protecting(path, place.clone())).collect();
-        Ok(Self { policy: Policy::open(), routes })
+        }
+        Ok(Self { policy: policy.unwrap_or_else(Policy::open), routes })
     }
 
     fn policies(&self) -> impl Iterator<Item = &Policy> {
@@ -209,7 +214,8 @@ fn ask_for_companions(
         let text = "`enforce` has nothing to enforce: write the paths that are for agents, `protect = [\"/agents/*\"]`";
         table.report(MODE, text);
     }
-    if asks_for(Require::Passport) && lacks(ISSUER) {
+    let wants_passports = asked.as_ref().map_or(!lacks(PROTECT), |asked| asked.asks_for(Require::Passport));
+    if wants_passports && lacks(ISSUER) {
         let key = [PROTECT, ROUTE, POLICY].into_iter().find(|key| !lacks(*key)).unwrap_or(PROTECT);
         let text = format!(
             "`{}`: whose passports count here? write `issuer = \"https://id.example.net\"` beside it",

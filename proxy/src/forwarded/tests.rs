@@ -3,7 +3,7 @@ use super::*;
 fn headers(lines: &[&str]) -> HeaderMap {
     let mut headers = HeaderMap::new();
     for line in lines {
-        headers.append(FOR, HeaderValue::from_str(line).unwrap());
+        headers.append(FOR, HeaderValue::from_bytes(line.as_bytes()).unwrap());
     }
     headers
 }
@@ -35,6 +35,7 @@ fn behind_trusted_proxies_the_last_stranger_in_the_chain_asks() {
     check_client("10.0.0.1", &["[2001:db8::7]:4711"], "2001:db8::7");
     check_client("10.0.0.1", &["198.51.100.7, unknown"], "10.0.0.1");
     check_client("10.0.0.1", &["10.0.0.3, 10.0.0.2"], "10.0.0.3");
+    check_client("10.0.0.1", &["\u{e9}, 198.51.100.7"], "198.51.100.7");
     check_client("::ffff:10.0.0.1", &["198.51.100.7"], "198.51.100.7");
 }
 

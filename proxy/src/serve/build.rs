@@ -5,9 +5,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
-use config::{Login, Mode, TrustedIssuer};
+use config::{Login, TrustedIssuer};
 use filters::{Chain, Limiter, SessionKeys, VerifiedCache};
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 use super::Error;
 use crate::account::Account;
@@ -17,7 +18,7 @@ use crate::issuer::Issuer;
 use crate::issuer_api::{Authorized, IssuerApi};
 use crate::issuer_link::Link;
 use crate::metrics::Metrics;
-use crate::mode::Switch;
+use crate::mode::{Overrides, Switch};
 use crate::sites::{Site, Sites};
 use crate::snapshot::Snapshot;
 use crate::state::StateFiles;
@@ -33,6 +34,7 @@ pub(super) struct Ground {
     pub(super) client: reqwest::Client,
     pub(super) metrics: Arc<Metrics>,
     pub(super) reconsider: Arc<Notify>,
+    pub(super) overrides: Arc<Overrides>,
 }
 
 /// What was made of a configuration.
@@ -79,6 +81,8 @@ impl Building<'_> {
         let upstream =
             upstream.filter(|(origin, _)| **origin == config.origin).map(|(_, upstream)| Arc::clone(upstream));
         let ground = self.ground;
+        // From its first request on: what is protected must not be open until somebody gets round to it.
+        let mode = ground.overrides.of(config.url.as_str(), config.mode, Instant::now());
         let (keys, cache, limiter) = (&ground.keys, &ground.cache, &ground.limiter);
         Ok(Arc::new(Site {
             chain: Chain::new(Arc::clone(config), Arc::clone(keys), Arc::clone(cache), Arc::clone(limiter)),
@@ -90,7 +94,7 @@ impl Building<'_> {
             },
             issuers,
             account,
-            mode: before.map_or_else(|| Arc::new(Switch::new(Mode::Observe)), |before| Arc::clone(&before.mode)),
+            mode: before.map_or_else(|| Arc::new(Switch::new(mode)), |before| Arc::clone(&before.mode)),
             metrics: before.map(|before| Arc::clone(&before.metrics)).unwrap_or_default(),
             config: Arc::clone(config),
         }))

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use config::{Mode, Server};
+use config::{JwksSource, Mode, Server};
 use serde::Serialize;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
@@ -167,7 +167,11 @@ impl Served {
         }
         self.ground.metrics.included_files_kept.set(i64::try_from(kept.len()).unwrap_or(i64::MAX));
         self.gate.swap(built.snapshot);
-        self.background.change(&self.gate.snapshot().issuers, built.links, &self.ground.client);
+        let issuers = &self.gate.snapshot().issuers;
+        self.background.change(issuers, built.links, &self.ground.client);
+        for issuer in issuers.iter().filter(|issuer| matches!(issuer.config.jwks.source, JwksSource::File(_))) {
+            issuer.keys_wanted.notify_one();
+        }
         self.files.send_replace(gateway.files.clone());
         self.config = gateway;
         Ok(Done { said, sites })
@@ -185,7 +189,7 @@ impl Served {
         let overrides = &self.gate.shared().overrides;
         let said = match mode {
             Some(mode) => {
-                let until = lasts.map(|lasts| Instant::now() + lasts);
+                let until = lasts.and_then(|lasts| Instant::now().checked_add(lasts));
                 overrides.say(Override { site, mode, until });
                 let lasts =
                     lasts.map_or("until it is taken back".to_owned(), |lasts| format!("for {} s", lasts.as_secs()));

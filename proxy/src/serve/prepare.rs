@@ -19,7 +19,6 @@ use crate::gate::{Gate, Shared};
 use crate::issuer_api::client;
 use crate::issuer_link::Link;
 use crate::metrics::Metrics;
-use crate::mode::Overrides;
 use crate::request_id::RequestIds;
 use crate::secret::Secret;
 use crate::state::{StateFiles, open_folder};
@@ -51,6 +50,7 @@ pub(super) fn prepare(config: &config::Gateway, out: impl io::Write + Send + 'st
         client: client().map_err(|cause| Error::Client(cause.into()))?,
         metrics: Arc::clone(&metrics),
         reconsider: Arc::clone(&reconsider),
+        overrides: Arc::default(),
     };
     let Built { snapshot, links } = build(&ground, config, None)?;
     let (log, writer) = AccessLog::start(out, metrics.log_lines_dropped.clone()).map_err(Error::System)?;
@@ -61,7 +61,7 @@ pub(super) fn prepare(config: &config::Gateway, out: impl io::Write + Send + 'st
         metrics,
         log,
         ids: RequestIds::new(seed),
-        overrides: Overrides::default(),
+        overrides: Arc::clone(&ground.overrides),
         has_warned: AtomicBool::new(false),
         reconsider,
         started: Instant::now(),

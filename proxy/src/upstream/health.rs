@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
-use config::{HealthCheck, Origin, Verify};
+use config::{HealthCheck, Origin, OriginProtocol, Scheme, Verify};
 use http::header::HOST;
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::redirect::Policy;
 use reqwest::{Certificate, Client};
+use tokio::net::lookup_host;
 use tokio::time::sleep;
 
 use super::OriginError;
@@ -17,12 +19,24 @@ use crate::clock::jittered;
 pub(super) struct Checks {
     client: Client,
     health: HealthCheck,
-    /// The host of the site, as its visitors ask for it.
-    host: String,
+    url: String,
+    /// The host of the site, as its visitors ask for it; in HTTP/2 it would stand beside the `:authority` of the URL.
+    host: Option<String>,
 }
 
 impl Checks {
-    pub(super) fn new(origin: &Origin, health: &HealthCheck, host: &str) -> Result<Self, OriginError> {
+    /// The checks of one target. Whichever name its certificate is to have, it is the target that is asked.
+    pub(super) fn new(
+        origin: &Origin,
+        target: &config::Upstream,
+        health: &HealthCheck,
+        host: &str,
+    ) -> Result<Self, OriginError> {
+        let url = match (&origin.tls.server_name, target.scheme()) {
+            (Some(name), Scheme::Https) => format!("https://{name}:{}{}", target.port(), health.path),
+            (_, _) => format!("{target}{}", health.path),
+        };
+        let host = (origin.protocol == OriginProtocol::Http1).then(|| host.to_owned());
         let mut client = Client::builder()
             // 3xx is an answer; where it leads is not asked.
             .redirect(Policy::none())
@@ -30,7 +44,12 @@ impl Checks {
             .timeout(health.timeout)
             // Each check is to find out whether a connection is taken.
             .pool_max_idle_per_host(0)
+            .dns_resolver(Arc::new(LeadsTo(target.host().to_owned())))
             .user_agent(concat!("lime-gateway/", env!("CARGO_PKG_VERSION")));
+        client = match origin.protocol {
+            OriginProtocol::Http1 => client.http1_only(),
+            OriginProtocol::Http2 => client.http2_prior_knowledge(),
+        };
         if origin.tls.verify == Verify::No {
             client = client.tls_danger_accept_invalid_certs(true).tls_danger_accept_invalid_hostnames(true);
         }
@@ -42,15 +61,15 @@ impl Checks {
             client = authorities.into_iter().fold(client, reqwest::ClientBuilder::add_root_certificate);
         }
         let client = client.build().map_err(|cause| OriginError::Client(cause.into()))?;
-        Ok(Self { client, health: health.clone(), host: host.to_owned() })
+        Ok(Self { client, health: health.clone(), url, host })
     }
 
-    /// Asks for as long as it is polled. `url` is where the target listens.
-    pub(super) async fn follow(self: Arc<Self>, url: String, target: Arc<Target>) {
+    /// Asks for as long as it is polled.
+    pub(super) async fn follow(self, target: Arc<Target>) {
         let (mut good, mut bad) = (0, 0);
         let mut is_healthy = true;
         loop {
-            if self.ask(&url).await {
+            if self.ask().await {
                 (good, bad) = (good + 1, 0);
             } else {
                 (good, bad) = (0, bad + 1);
@@ -65,8 +84,25 @@ impl Checks {
         }
     }
 
-    async fn ask(&self, url: &str) -> bool {
-        let request = self.client.get(format!("{url}{}", self.health.path)).header(HOST, &self.host);
+    async fn ask(&self) -> bool {
+        let request = self.client.get(&self.url);
+        let request = match &self.host {
+            Some(host) => request.header(HOST, host),
+            None => request,
+        };
         request.send().await.is_ok_and(|answer| answer.status().is_success() || answer.status().is_redirection())
+    }
+}
+
+/// Finds the addresses of a target, whatever name is asked for.
+struct LeadsTo(String);
+
+impl Resolve for LeadsTo {
+    fn resolve(&self, _: Name) -> Resolving {
+        let host = self.0.clone();
+        Box::pin(async move {
+            let addresses: Vec<_> = lookup_host((host, 0)).await?.collect();
+            Ok(Box::new(addresses.into_iter()) as Addrs)
+        })
     }
 }
