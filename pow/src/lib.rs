@@ -5,12 +5,18 @@
 //! hashed as its text. The nonce is a decimal number written in 1 to 20 ASCII digits, and it is the text that counts:
 //! `7` and `07` are two nonces.
 //!
+//! A challenge may be cut into [`Puzzles`]: then each of them is solved so.
+//!
 //! This crate must never know who asks or why: no I/O, no clock, no randomness, no allocation, so that it also builds
 //! for a browser. Read [`check`] first, then [`solve`].
 
 #![no_std]
 
 use sha2::{Digest, Sha256};
+
+mod puzzles;
+
+pub use puzzles::{ANSWER_BYTES_MAX, Puzzles, check_answer, solve_puzzle};
 
 const LABEL: &[u8] = b"lime:pow:v1";
 
@@ -52,12 +58,7 @@ pub enum Refusal {
 /// # Errors
 /// [`Refusal`] says which rule the nonce broke.
 pub fn check(challenge: &str, nonce: &str, difficulty: Difficulty) -> Result<(), Refusal> {
-    let digits = (1..=NONCE_DIGITS_MAX).contains(&nonce.len()) && nonce.bytes().all(|byte| byte.is_ascii_digit());
-    if !digits || !hashable(challenge) {
-        return Err(Refusal::Malformed);
-    }
-    let bits = leading_zero_bits(prefix(challenge).chain_update(nonce));
-    if bits < u32::from(difficulty.0) { Err(Refusal::TooFewBits) } else { Ok(()) }
+    if hashable(challenge) { judge(prefix(challenge), nonce, difficulty) } else { Err(Refusal::Malformed) }
 }
 
 /// The first nonce of `start..` that solves `challenge`, after at most `attempts_max` tries.
@@ -66,11 +67,20 @@ pub fn check(challenge: &str, nonce: &str, difficulty: Difficulty) -> Result<(),
 /// report progress or to give up solves in slices: the next one starts at `start + attempts_max`.
 #[must_use]
 pub fn solve(challenge: &str, difficulty: Difficulty, start: u64, attempts_max: u64) -> Option<u64> {
-    if !hashable(challenge) {
-        return None;
+    if hashable(challenge) { attempt(&prefix(challenge), difficulty, start, attempts_max) } else { None }
+}
+
+/// Whether a nonce gives the hash that goes on from `prefix` the bits that are asked for.
+fn judge(prefix: Sha256, nonce: &str, difficulty: Difficulty) -> Result<(), Refusal> {
+    if !(1..=NONCE_DIGITS_MAX).contains(&nonce.len()) || !nonce.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(Refusal::Malformed);
     }
-    // What comes before the nonce is hashed once; each attempt goes on from that state.
-    let prefix = prefix(challenge);
+    let bits = leading_zero_bits(prefix.chain_update(nonce));
+    if bits < u32::from(difficulty.0) { Err(Refusal::TooFewBits) } else { Ok(()) }
+}
+
+/// What comes before the nonce is hashed once; each attempt goes on from that state.
+fn attempt(prefix: &Sha256, difficulty: Difficulty, start: u64, attempts_max: u64) -> Option<u64> {
     let mut digits = [0_u8; NONCE_DIGITS_MAX];
     (start..start.saturating_add(attempts_max)).find(|nonce| {
         let attempt = prefix.clone().chain_update(decimal(*nonce, &mut digits));
@@ -83,7 +93,15 @@ fn hashable(challenge: &str) -> bool {
 }
 
 fn prefix(challenge: &str) -> Sha256 {
-    Sha256::new().chain_update(LABEL).chain_update([0]).chain_update(challenge).chain_update([0])
+    ends_prefix(starts_prefix(challenge))
+}
+
+fn starts_prefix(challenge: &str) -> Sha256 {
+    Sha256::new().chain_update(LABEL).chain_update([0]).chain_update(challenge)
+}
+
+fn ends_prefix(hash: Sha256) -> Sha256 {
+    hash.chain_update([0])
 }
 
 fn leading_zero_bits(hash: Sha256) -> u32 {
