@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use config::{Gateway, Mode};
 use filters::{
-    Chain, Contact, Edits, IssuerMoment, IssuerView, Moment, Outcome, Request, Revocations, SessionKeys, Verdict,
+    Chain, Contact, Edits, IssuerMoment, IssuerView, Moment, Outcome, Request, Revocations, Shared, Verdict,
 };
 use http::header::{ACCEPT, AUTHORIZATION, HOST, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Method};
@@ -61,8 +61,7 @@ impl Stage {
     pub fn under(rules: Rules, key: &SigningKey) -> Self {
         let file = Gateway::parse(&rules.written(), Path::new("lime.toml"), &|_| None).unwrap();
         let site = Arc::clone(file.sites.first().unwrap());
-        let sessions = Arc::new(SessionKeys::new(&[7; 32], None));
-        let chain = Chain::new(site, sessions, Arc::default(), Arc::default());
+        let chain = Chain::new(site, Shared::new(&[7; 32], None, [9; 8], NOW));
         let view = IssuerView {
             keys: key_set(key),
             generation: 1,
@@ -83,6 +82,7 @@ impl Stage {
     pub fn play(&self, path: &str, headers: &HeaderMap) -> Outcome {
         let request = Request {
             method: &Method::GET,
+            host: SITE_HOST,
             path: path.as_bytes(),
             headers,
             client: Some(IpAddr::V4(Ipv4Addr::LOCALHOST)),

@@ -115,7 +115,7 @@ pub(crate) fn assumed(
 
 fn say(explanation: &Explanation) {
     let line = |name: &str, text: &str| terminal::say(&format!("{name:<10} {text}"));
-    let Explanation { site, route, policy, decision, reply, to_origin } = explanation;
+    let Explanation { site, route, policy, decision, reply, bits, to_origin } = explanation;
     match site {
         Some(site) => {
             line("site", &format!("{} ({})", site.url, site.defined_at));
@@ -126,6 +126,11 @@ fn say(explanation: &Explanation) {
     if let Some(policy) = policy {
         line("route", route.as_deref().unwrap_or("none: what the site asks of every other path"));
         line("policy", &format!("{}, which asks for {}", policy.name, policy.require));
+    }
+    if let Some(bits) = bits {
+        let sum: i16 = bits.iter().map(|(_, bits)| bits).sum();
+        line("work", &format!("{sum} bits, and more for a network that solves much"));
+        bits.iter().for_each(|(why, bits)| line("", &format!("{bits:+} {why}")));
     }
     if let Some(Asks::Gateway) = decision.policy {
         line("route", "none: the gateway answers this itself");
@@ -157,7 +162,7 @@ fn say(explanation: &Explanation) {
 }
 
 fn as_json(explanation: &Explanation) -> Value {
-    let Explanation { site, route, policy, decision, reply, to_origin } = explanation;
+    let Explanation { site, route, policy, decision, reply, bits, to_origin } = explanation;
     let lines = |headers: &HeaderMap| -> Vec<String> {
         headers.iter().map(|(name, value)| format!("{name}: {}", String::from_utf8_lossy(value.as_bytes()))).collect()
     };
@@ -173,10 +178,14 @@ fn as_json(explanation: &Explanation) -> Value {
         "trust": decision.trust.as_str(),
         "agent": decision.identity.as_ref().map(|identity| identity.agent.as_str()),
         "status": reply.as_ref().map(|reply| reply.status.as_u16()),
+        "bits": bits.as_ref().map(|bits| bits.iter().map(|(_, bits)| bits).sum::<i16>()),
+        "bits_because": bits.as_ref().map(|bits| {
+            bits.iter().map(|(why, bits)| format!("{bits:+} {why}")).collect::<Vec<_>>()
+        }),
         "headers_to_origin": to_origin.as_ref().map(lines),
     })
 }
 
 /// The words a decision may be expected as.
-pub(crate) const DECISIONS: [DecisionWord; 4] =
-    [DecisionWord::Allow, DecisionWord::Deny, DecisionWord::WouldDeny, DecisionWord::Error];
+pub(crate) const DECISIONS: [DecisionWord; 5] =
+    [DecisionWord::Allow, DecisionWord::Deny, DecisionWord::WouldDeny, DecisionWord::Challenge, DecisionWord::Error];

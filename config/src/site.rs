@@ -10,7 +10,8 @@ use http::Method;
 use crate::limit::Limit;
 use crate::route::{Matched, Route, Routes};
 use crate::{
-    HostPattern, Origin, PathPattern, Place, Policy, Require, SecretSource, TrustedIssuer, Upstream, Verify, WebOrigin,
+    HostPattern, Origin, Page, PathPattern, Place, Policy, Require, SecretSource, TrustedIssuer, Upstream, Verify,
+    WebOrigin,
 };
 
 mod read;
@@ -53,6 +54,8 @@ pub struct Site {
     pub revocation_max_stale: Option<Duration>,
     /// Where a refused person may ask, shown as it is.
     pub contact: Option<String>,
+    /// How the page looks that strangers work at.
+    pub page: Page,
     /// The line of `origin`: where to look first when the site does not answer.
     pub defined_at: Place,
 }
@@ -96,6 +99,7 @@ impl Site {
             owner_headers: OwnerHeaders::No,
             revocation_max_stale: None,
             contact: None,
+            page: Page::default(),
             defined_at,
         }
     }

@@ -65,7 +65,7 @@ mod tests {
         check("curl/*", "CURL/", true);
         check("curl/*", "libcurl/8", false);
         check("*python*", "Python-urllib/3.11", true);
-        check("*python*", "pytho", false);
+        check("*python*", "perl", false);
         check("*bot", "a bot", true);
         check("*bot", "a bot.", false);
         check("a*b*c", "a__b__c", true);

@@ -1,16 +1,22 @@
 //! The chain: everything that is decided about a request, in one fixed order.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use config::{Mode, Policy, Require, Site};
 use http::header::{AUTHORIZATION, RETRY_AFTER, SET_COOKIE};
 use http::{HeaderName, HeaderValue};
+use passport::UnixTime;
 
+use crate::challenge::{ChallengeKeys, Challenger, Granted, ProofRefusal, Stranger};
 use crate::cookie::clear_cookie;
+use crate::crawler::{Crawler, CrawlerVerdicts};
 use crate::credential::{Reader, Shown};
 use crate::identify::{Failed, Judge};
-use crate::limiter::{Granted, Limiter};
+use crate::interstitial::Interstitial;
+use crate::limiter::{Granted as Within, Limiter};
 use crate::limits::{Limits, Met, whole_seconds};
+use crate::stranger::{Asked, Passed, Strangers, Turned};
 use crate::verified_cache::{JudgedFor, VerifiedCache};
 use crate::{
     Accepts, Asks, Contact, Decision, DecisionWord, Edits, Fault, Identity, IssuerMoment, Moment, Outcome, Reason,
@@ -21,11 +27,25 @@ use crate::{
 #[derive(Debug)]
 pub struct Chain {
     site: Arc<Site>,
-    sessions: Arc<SessionKeys>,
-    cache: Arc<VerifiedCache>,
-    limiter: Arc<Limiter>,
+    shared: Shared,
     limits: Limits,
     judged_for: JudgedFor,
+    interstitial: Option<Box<Interstitial>>,
+}
+
+/// What is one for a process, whatever sites there are.
+#[derive(Clone, Debug)]
+pub struct Shared {
+    /// What sessions are sealed with.
+    pub sessions: Arc<SessionKeys>,
+    /// Credentials that were verified.
+    pub cache: Arc<VerifiedCache>,
+    /// What was asked how often.
+    pub limiter: Arc<Limiter>,
+    /// What strangers are asked for work with.
+    pub challenger: Arc<Challenger>,
+    /// What is known of those who call themselves crawlers.
+    pub crawlers: Arc<CrawlerVerdicts>,
 }
 
 /// A request that may go on, whoever it is from.
@@ -36,6 +56,8 @@ struct Admitted {
     /// Which issuer might know better.
     issuer: Option<usize>,
     limits: Option<[(HeaderName, HeaderValue); 2]>,
+    /// Whether he did some work, and what he gets for it if that was just now.
+    cleared: Option<Option<Granted>>,
 }
 
 /// One that may not, before the mode of the site has its say.
@@ -47,14 +69,35 @@ struct Refused {
     /// Who it is that may not, where that is beyond doubt.
     identity: Option<Arc<Identity>>,
     headers: Vec<(HeaderName, HeaderValue)>,
+    /// The work that is the way in.
+    task: Option<Asked>,
+    claim: Option<(IpAddr, &'static Crawler)>,
+}
+
+impl Shared {
+    /// What rests on the gateway's secret, and on the one it had before. `process` must be random; `began` is when the
+    /// process did.
+    #[must_use]
+    pub fn new(secret: &[u8; 32], previous: Option<&[u8; 32]>, process: [u8; 8], began: UnixTime) -> Self {
+        let keys = ChallengeKeys::new(secret, previous);
+        Self {
+            sessions: Arc::new(SessionKeys::new(secret, previous)),
+            cache: Arc::default(),
+            limiter: Arc::default(),
+            challenger: Arc::new(Challenger::new(keys, process, began)),
+            crawlers: Arc::default(),
+        }
+    }
 }
 
 impl Chain {
-    /// The chain of a site. `sessions`, `cache` and `limiter` are one for a process.
+    /// The chain of a site.
     #[must_use]
-    pub fn new(site: Arc<Site>, sessions: Arc<SessionKeys>, cache: Arc<VerifiedCache>, limiter: Arc<Limiter>) -> Self {
+    pub fn new(site: Arc<Site>, shared: Shared) -> Self {
         let (judged_for, limits) = (JudgedFor::new(&site), Limits::new(&site));
-        Self { site, sessions, cache, limiter, limits, judged_for }
+        let asks_for_work = site.policies().any(|policy| policy.require == Require::Cleared);
+        let interstitial = asks_for_work.then(|| Box::new(Interstitial::new(&site)));
+        Self { site, shared, limits, judged_for, interstitial }
     }
 
     /// The site it is for.
@@ -71,12 +114,14 @@ impl Chain {
     pub fn run(&self, request: &Request<'_>, mode: Mode, moment: &Moment<'_>, edits: &mut Edits) -> Outcome {
         let asks = match self.asks(request, mode) {
             Ok(asks) => asks,
-            Err(reason) => return self.turned_away(request, None, Refused::because(reason)),
+            Err(reason) => return self.turned_away(request, moment, None, Refused::because(reason)),
         };
         let policy = match &asks {
             Asks::For(policy) => Arc::clone(policy),
             // The pages there are were answered before the chain is asked: nothing is left to ask for.
-            Asks::Gateway => return self.turned_away(request, Some(asks), Refused::because(Reason::NotFound)),
+            Asks::Gateway => {
+                return self.turned_away(request, moment, Some(asks), Refused::because(Reason::NotFound));
+            }
         };
         if mode == Mode::Off {
             return went_on(asks, Admitted::default());
@@ -89,11 +134,16 @@ impl Chain {
                 if let Some(identity) = &admitted.identity {
                     edits.introduce(&self.site, identity, policy.require);
                 }
+                if let Some(granted) = &admitted.cleared {
+                    edits.clear(&self.site);
+                    let granted = granted.as_ref().map(|granted| granted.headers(&self.site, request.headers));
+                    edits.grant(granted.unwrap_or_default());
+                }
                 edits.tell_limits(admitted.limits.take());
                 went_on(asks, admitted)
             }
             (Err(refused), Mode::Enforce) => {
-                let mut outcome = self.turned_away(request, Some(asks), refused);
+                let mut outcome = self.turned_away(request, moment, Some(asks), refused);
                 forget_bad_cookie(&self.site, &shown, &mut outcome);
                 outcome
             }
@@ -118,14 +168,14 @@ impl Chain {
     }
 
     fn reader(&self) -> Reader<'_> {
-        Reader { site: &self.site, cache: &self.cache, judged_for: &self.judged_for }
+        Reader { site: &self.site, cache: &self.shared.cache, judged_for: &self.judged_for }
     }
 
     fn judge(
         &self,
         shown: &Shown<'_>,
         request: &Request<'_>,
-        policy: &Policy,
+        policy: &Arc<Policy>,
         moment: &Moment<'_>,
     ) -> Result<Admitted, Refused> {
         if shown.is_ambiguous {
@@ -141,6 +191,9 @@ impl Chain {
         };
         if policy.require == Require::None {
             return Ok(Admitted { identity, ..Admitted::default() });
+        }
+        if policy.require == Require::Cleared && identity.is_none() {
+            return self.judge_stranger(shown, request, policy, moment);
         }
         let Some(identity) = identity else {
             // While one issuer can be believed, a stranger may still get in.
@@ -158,6 +211,33 @@ impl Chain {
             return Err(Refused { identity: Some(identity), ..Refused::because(reason) });
         }
         Ok(Admitted { identity: Some(identity), ..Admitted::default() })
+    }
+
+    fn judge_stranger(
+        &self,
+        shown: &Shown<'_>,
+        request: &Request<'_>,
+        policy: &Policy,
+        moment: &Moment<'_>,
+    ) -> Result<Admitted, Refused> {
+        match self.strangers(request, policy, moment).judge(shown) {
+            Ok(Passed::Unasked) => Ok(Admitted::default()),
+            Ok(Passed::Cleared(granted)) => Ok(Admitted { cleared: Some(granted), ..Admitted::default() }),
+            Err(Turned { reason, refusal, task, claim }) => Err(Refused {
+                detail: refusal.map_or(reason.meaning(), ProofRefusal::detail),
+                fault: refusal.map(Fault::Work),
+                task,
+                claim,
+                ..Refused::because(reason)
+            }),
+        }
+    }
+
+    fn strangers<'a>(&'a self, request: &'a Request<'a>, policy: &'a Policy, moment: &Moment<'_>) -> Strangers<'a> {
+        let Shared { challenger, crawlers, limiter, .. } = &self.shared;
+        let Request { host, client, .. } = *request;
+        let stranger = Stranger { host, client, now: moment.now, elapsed: moment.elapsed };
+        Strangers { site: &self.site, challenger, crawlers, limiter, policy, request, stranger }
     }
 
     fn can_be_believed(&self, known: IssuerMoment<'_>, moment: &Moment<'_>) -> bool {
@@ -179,12 +259,12 @@ impl Chain {
         moment: &Moment<'_>,
     ) -> Result<Admitted, Refused> {
         let identity = admitted.identity.as_deref();
-        let Some(met) = self.limits.take(&self.limiter, policy, request, identity, moment.elapsed) else {
+        let Some(met) = self.limits.take(&self.shared.limiter, policy, request, identity, moment.elapsed) else {
             return Ok(admitted);
         };
         match met.allowance.granted {
-            Granted::Yes => Ok(Admitted { limits: Some(met.headers()), ..admitted }),
-            Granted::No { retry_after } => {
+            Within::Yes => Ok(Admitted { limits: Some(met.headers()), ..admitted }),
+            Within::No { retry_after } => {
                 let mut headers = Vec::from(Met::headers(&met));
                 headers.push((RETRY_AFTER, HeaderValue::from(whole_seconds(retry_after))));
                 Err(Refused { headers, identity: admitted.identity, ..Refused::because(Reason::RateLimited) })
@@ -194,7 +274,7 @@ impl Chain {
 
     /// Whom the credentials identify, all of them.
     fn identify(&self, shown: &Shown<'_>, moment: &Moment<'_>) -> Result<Option<Arc<Identity>>, Doubt> {
-        let (site, sessions, cache) = (&*self.site, &*self.sessions, &*self.cache);
+        let (site, sessions, cache) = (&*self.site, &*self.shared.sessions, &*self.shared.cache);
         let judge = Judge { site, sessions, cache, judged_for: &self.judged_for, moment };
         let in_header = shown.header.as_ref().map(|credential| judge.identify(credential)).transpose()?;
         let in_cookie = shown.cookie.as_ref().map(|credential| judge.identify(credential)).transpose()?;
@@ -205,17 +285,31 @@ impl Chain {
         }
     }
 
-    fn turned_away(&self, request: &Request<'_>, policy: Option<Asks>, refused: Refused) -> Outcome {
-        let Refused { reason, detail, fault, issuer, identity, headers } = refused;
-        let accepts = Accepts::of(request.headers);
-        let mut reply = refuse(Some(&self.site), reason, request.request_id, accepts, Some(detail));
+    fn turned_away(
+        &self,
+        request: &Request<'_>,
+        moment: &Moment<'_>,
+        policy: Option<Asks>,
+        refused: Refused,
+    ) -> Outcome {
+        let Refused { reason, detail, fault, issuer, identity, headers, task, claim } = refused;
+        let (mut reply, work) = match (&task, &policy) {
+            (Some(task), Some(Asks::For(policy))) => {
+                let (reply, work) = self.ask(request, moment, policy, task, (reason, detail));
+                (reply, Some(work))
+            }
+            _ => {
+                let accepts = Accepts::of(request.headers);
+                (refuse(Some(&self.site), reason, request.request_id, accepts, Some(detail)), None)
+            }
+        };
         if let Some(Asks::For(policy)) = &policy {
             demands::name(policy, reason, &mut reply);
         }
         reply.headers.extend(headers);
         cors::allow(&self.site, request.headers, &mut reply);
         let (word, trust) = (reason.decision_word(), trust(identity.as_deref()));
-        let decision = Decision { word, reason: Some(reason), fault, issuer, trust, identity, policy };
+        let decision = Decision { word, reason: Some(reason), fault, issuer, trust, identity, policy, work, claim };
         Outcome { verdict: Verdict::Respond(Box::new(reply)), decision }
     }
 }
@@ -262,22 +356,32 @@ fn forget_bad_cookie(site: &Site, shown: &Shown<'_>, outcome: &mut Outcome) {
     if let Verdict::Respond(reply) = &mut outcome.verdict
         && is_bad
     {
-        reply.headers.push((SET_COOKIE, clear_cookie(site)));
+        reply.headers.extend(clear_cookie(site).map(|cookie| (SET_COOKIE, cookie)));
     }
 }
 
 fn went_on(policy: Asks, admitted: Admitted) -> Outcome {
-    let Admitted { identity, fault, issuer, .. } = admitted;
-    let trust = trust(identity.as_deref());
-    let decision =
-        Decision { word: DecisionWord::Allow, reason: None, fault, issuer, trust, identity, policy: Some(policy) };
+    let Admitted { identity, fault, issuer, cleared, limits: _ } = admitted;
+    let trust = if cleared.is_some() { Trust::Cleared } else { trust(identity.as_deref()) };
+    let work = cleared.flatten().map(|granted| granted.event());
+    let decision = Decision {
+        word: DecisionWord::Allow,
+        fault,
+        issuer,
+        trust,
+        identity,
+        policy: Some(policy),
+        work,
+        ..Decision::undecided()
+    };
     Outcome { verdict: Verdict::Continue, decision }
 }
 
 fn would_be_refused(policy: Asks, refused: Refused) -> Outcome {
-    let Refused { reason, fault, issuer, identity, .. } = refused;
+    let Refused { reason, fault, issuer, identity, claim, .. } = refused;
     let (word, trust) = (DecisionWord::WouldDeny, trust(identity.as_deref()));
-    let decision = Decision { word, reason: Some(reason), fault, issuer, trust, identity, policy: Some(policy) };
+    let policy = Some(policy);
+    let decision = Decision { word, reason: Some(reason), fault, issuer, trust, identity, policy, work: None, claim };
     Outcome { verdict: Verdict::Continue, decision }
 }
 
@@ -287,9 +391,20 @@ fn trust(identity: Option<&Identity>) -> Trust {
 
 impl Refused {
     const fn because(reason: Reason) -> Self {
-        Self { reason, detail: reason.meaning(), fault: None, issuer: None, identity: None, headers: Vec::new() }
+        Self {
+            reason,
+            detail: reason.meaning(),
+            fault: None,
+            issuer: None,
+            identity: None,
+            headers: Vec::new(),
+            task: None,
+            claim: None,
+        }
     }
 }
+
+mod work;
 
 #[cfg(test)]
 mod tests;

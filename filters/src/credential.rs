@@ -11,7 +11,8 @@ use passport::{Refusal, TOKEN_BYTES_MAX, Unverified};
 use serde::Deserialize;
 
 use crate::Fault;
-use crate::cookie::{self, cookie_name};
+use crate::challenge::{self, Proof};
+use crate::cookie::{Kept, Names};
 use crate::session::SESSION_PREFIX;
 use crate::verified_cache::{CredentialDigest, Entry, JudgedFor, VerifiedCache};
 
@@ -27,6 +28,23 @@ pub(crate) enum Credential<'a> {
     Session(Text<'a>),
     /// Ours by its place or scheme, and nothing that could count.
     Unusable(Fault),
+}
+
+/// What is shown of work, not yet judged.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Work<'a> {
+    /// A solution, which is spent when it counts.
+    Proof(Proof<'a>),
+    /// What a solution bought before.
+    Clearance(&'a str),
+    /// Neither.
+    Malformed,
+}
+
+/// What is ours in a header.
+enum Ours<'a> {
+    Credential(Credential<'a>),
+    Work(Work<'a>),
 }
 
 /// What an access token says of itself, unverified: it chooses whom to ask.
@@ -51,6 +69,12 @@ pub(crate) struct Shown<'a> {
     pub(crate) header: Option<Credential<'a>>,
     /// In the session cookie.
     pub(crate) cookie: Option<Credential<'a>>,
+    /// Work, in the place of a credential.
+    pub(crate) work: Option<Work<'a>>,
+    /// The clearance in a cookie.
+    pub(crate) clearance: Option<&'a str>,
+    /// The challenge of one who waits, in a cookie.
+    pub(crate) ticket: Option<&'a str>,
     /// More in one place, or ours beside another, so that it cannot be told which is meant.
     pub(crate) is_ambiguous: bool,
     /// The site's own `Authorization` lines, where ours was among them.
@@ -73,8 +97,7 @@ impl Reader<'_> {
         let mut shown = Shown::default();
         self.read_authorization(headers, &mut shown);
         for line in headers.get_all(LIME_AUTHORIZATION) {
-            let credential = self.credential(line).unwrap_or(Credential::Unusable(Fault::Scheme));
-            shown.is_ambiguous |= shown.header.replace(credential).is_some();
+            shown.take(self.ours(line).unwrap_or(Ours::Credential(Credential::Unusable(Fault::Scheme))));
         }
         self.read_cookies(headers, &mut shown);
         shown
@@ -83,23 +106,25 @@ impl Reader<'_> {
     fn read_authorization<'h>(&self, headers: &'h HeaderMap, shown: &mut Shown<'h>) {
         let mut theirs = 0;
         for line in headers.get_all(AUTHORIZATION) {
-            match self.credential(line) {
-                Some(credential) => shown.is_ambiguous |= shown.header.replace(credential).is_some(),
+            match self.ours(line) {
+                Some(ours) => shown.take(ours),
                 None => theirs += 1,
             }
         }
-        if shown.header.is_some() {
+        if shown.header.is_some() || shown.work.is_some() {
             shown.is_ambiguous |= theirs > 0;
-            let is_theirs = |line: &&HeaderValue| theirs > 0 && self.credential(line).is_none();
+            let is_theirs = |line: &&HeaderValue| theirs > 0 && self.ours(line).is_none();
             let left = headers.get_all(AUTHORIZATION).iter().filter(is_theirs).cloned().collect();
             shown.authorization_left = Some(left);
         }
     }
 
     fn read_cookies<'h>(&self, headers: &'h HeaderMap, shown: &mut Shown<'h>) {
-        let name = cookie_name(self.site);
+        let names = Names::at(self.site);
+        let mut has_ours = false;
         for line in headers.get_all(COOKIE) {
-            for value in cookie::values(line.as_bytes(), name) {
+            let line = line.as_bytes();
+            for value in names.values(Kept::Session, line) {
                 let credential = if value.starts_with(SESSION_PREFIX.as_bytes()) {
                     self.session(value)
                 } else {
@@ -107,30 +132,37 @@ impl Reader<'_> {
                 };
                 shown.is_ambiguous |= shown.cookie.replace(credential).is_some();
             }
+            // Of several, which only a stranger to the browser could have set, the first is judged.
+            let first = |kept, found: &mut Option<&'h str>| {
+                let mut values = names.values(kept, line).peekable();
+                let is_there = values.peek().is_some();
+                *found = found.or_else(|| values.find_map(|value| std::str::from_utf8(value).ok()));
+                is_there
+            };
+            has_ours |= first(Kept::Clearance, &mut shown.clearance);
+            has_ours |= first(Kept::Ticket, &mut shown.ticket);
         }
-        if shown.cookie.is_some() {
-            shown.cookies_left =
-                Some(headers.get_all(COOKIE).iter().filter_map(|line| cookies_left(line, name)).collect());
+        if shown.cookie.is_some() || has_ours {
+            let left = headers.get_all(COOKIE).iter().filter_map(|line| cookies_left(line, names)).collect();
+            shown.cookies_left = Some(left);
         }
     }
 
     /// `None` for what is the site's.
-    fn credential<'h>(&self, line: &'h HeaderValue) -> Option<Credential<'h>> {
+    fn ours<'h>(&self, line: &'h HeaderValue) -> Option<Ours<'h>> {
         let line = line.as_bytes().trim_ascii();
         let end = line.iter().position(u8::is_ascii_whitespace).unwrap_or(line.len());
         let (scheme, rest) = line.split_at_checked(end)?;
         let value = rest.trim_ascii_start();
         if scheme.eq_ignore_ascii_case(b"Bearer") {
-            if value.starts_with(SESSION_PREFIX.as_bytes()) {
-                Some(self.session(value))
-            } else {
-                self.access_token(value)
-            }
+            let is_session = value.starts_with(SESSION_PREFIX.as_bytes());
+            let credential = if is_session { Some(self.session(value)) } else { self.access_token(value) };
+            credential.map(Ours::Credential)
         } else if scheme.eq_ignore_ascii_case(b"DPoP") {
             // A token bound to a key counts only with a proof of that key, which nothing here can check.
-            self.access_token(value).map(|_| Credential::Unusable(Fault::Scheme))
+            self.access_token(value).map(|_| Ours::Credential(Credential::Unusable(Fault::Scheme)))
         } else if scheme.eq_ignore_ascii_case(b"PoW") {
-            Some(Credential::Unusable(Fault::Scheme))
+            Some(Ours::Work(work(value)))
         } else {
             None
         }
@@ -165,6 +197,24 @@ impl Reader<'_> {
     }
 }
 
+impl<'a> Shown<'a> {
+    fn take(&mut self, ours: Ours<'a>) {
+        self.is_ambiguous |= self.header.is_some() || self.work.is_some();
+        match ours {
+            Ours::Credential(credential) => self.header = Some(credential),
+            Ours::Work(work) => self.work = Some(work),
+        }
+    }
+}
+
+fn work(parameters: &[u8]) -> Work<'_> {
+    match std::str::from_utf8(parameters).ok().and_then(challenge::read) {
+        Some(challenge::Shown::Proof(proof)) => Work::Proof(proof),
+        Some(challenge::Shown::Clearance(text)) => Work::Clearance(text),
+        None => Work::Malformed,
+    }
+}
+
 /// Whether a token is for us to judge. An issuer of others signs tokens for many; those for somebody else are the site's.
 fn is_of(issuer: &TrustedIssuer, site: &Site, token: &Unverified) -> bool {
     let is_for_us = match &issuer.kind {
@@ -177,11 +227,13 @@ fn is_of(issuer: &TrustedIssuer, site: &Site, token: &Unverified) -> bool {
     is_for_us && token.iss == issuer.url.as_str()
 }
 
-fn cookies_left(line: &HeaderValue, name: &str) -> Option<HeaderValue> {
-    if cookie::values(line.as_bytes(), name).next().is_none() {
-        return Some(line.clone());
+/// Byte for byte what it was, where nothing of ours is in it.
+fn cookies_left(line: &HeaderValue, names: Names) -> Option<HeaderValue> {
+    if names.are_in(line.as_bytes()) {
+        HeaderValue::from_bytes(&names.without_ours(line.as_bytes())?).ok()
+    } else {
+        Some(line.clone())
     }
-    HeaderValue::from_bytes(&cookie::without(line.as_bytes(), name)?).ok()
 }
 
 /// Saves a hash on most of what sites use themselves.

@@ -6,7 +6,7 @@ use config::{OwnerHeaders, Require, SharedCache, Site};
 use http::header::{AUTHORIZATION, CACHE_CONTROL, COOKIE, SET_COOKIE};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use crate::cookie::{self, cookie_name};
+use crate::cookie::Names;
 use crate::credential::Shown;
 use crate::{Identity, Trust};
 
@@ -40,7 +40,9 @@ pub struct Edits {
     owner_id: Option<HeaderValue>,
     authorization_left: Option<Vec<HeaderValue>>,
     cookies_left: Option<Vec<HeaderValue>>,
-    reserved_cookie: Option<&'static str>,
+    reserved_cookies: Option<Names>,
+    granted: Vec<(HeaderName, HeaderValue)>,
+    is_cleared: bool,
     caching: Caching,
     limits: Option<[(HeaderName, HeaderValue); 2]>,
 }
@@ -64,7 +66,7 @@ impl Edits {
     pub(crate) fn keep_ours(&mut self, site: &Site, shown: &mut Shown<'_>) {
         self.authorization_left = shown.authorization_left.take();
         self.cookies_left = shown.cookies_left.take();
-        self.reserved_cookie = Some(cookie_name(site));
+        self.reserved_cookies = Some(Names::at(site));
     }
 
     /// Tells the origin who asks.
@@ -78,6 +80,20 @@ impl Edits {
             (Require::Cleared | Require::Passport, SharedCache::Yes) | (Require::None, _) => Caching::AsTheOriginSays,
         };
         self.identity = Some(Arc::clone(identity));
+    }
+
+    /// Tells the origin that whoever asks has done some work, and keeps the answer to him.
+    pub(crate) fn clear(&mut self, site: &Site) {
+        self.is_cleared = true;
+        self.caching = match site.shared_cache {
+            SharedCache::No => Caching::Private,
+            SharedCache::Yes => Caching::AsTheOriginSays,
+        };
+    }
+
+    /// Gives a clearance with the answer: a program keeps the header, a browser the cookie.
+    pub(crate) fn grant(&mut self, granted: Vec<(HeaderName, HeaderValue)>) {
+        self.granted = granted;
     }
 
     /// Tells the client what is left to it.
@@ -94,7 +110,8 @@ impl Edits {
     }
 
     fn introduction(&self) -> impl Iterator<Item = HeaderEdit> {
-        let trust = self.identity.as_ref().map_or(Trust::Unknown, |identity| identity.trust());
+        let stranger = if self.is_cleared { Trust::Cleared } else { Trust::Unknown };
+        let trust = self.identity.as_ref().map_or(stranger, |identity| identity.trust());
         let trust = HeaderValue::from_static(trust.as_str());
         let known = self.identity.as_ref().map(|identity| &identity.headers);
         let agent = known.map(|headers| HeaderEdit::Set(AGENT_ID, headers.agent.clone()));
@@ -105,21 +122,22 @@ impl Edits {
 
     /// What to change about the origin's response, given its headers as they are.
     pub fn response(&self, headers: &HeaderMap) -> impl Iterator<Item = HeaderEdit> {
-        let reserved = self
-            .reserved_cookie
-            .filter(|name| headers.get_all(SET_COOKIE).iter().any(|line| cookie::sets(line.as_bytes(), name)));
-        let cookies = reserved.into_iter().flat_map(move |name| {
-            let others = headers.get_all(SET_COOKIE).iter().filter(move |line| !cookie::sets(line.as_bytes(), name));
+        let is_ours = |names: Names, line: &HeaderValue| names.are_set_by(line.as_bytes());
+        let reserved =
+            self.reserved_cookies.filter(|names| headers.get_all(SET_COOKIE).iter().any(|line| is_ours(*names, line)));
+        let cookies = reserved.into_iter().flat_map(move |names| {
+            let others = headers.get_all(SET_COOKIE).iter().filter(move |line| !is_ours(names, line));
             let others = others.map(|line| HeaderEdit::Append(SET_COOKIE, line.clone()));
             std::iter::once(HeaderEdit::Remove(SET_COOKIE)).chain(others)
         });
+        let granted = self.granted.iter().cloned().map(|(name, value)| HeaderEdit::Append(name, value));
         let caching = match self.caching {
             Caching::Private => Some(HeaderEdit::Set(CACHE_CONTROL, kept_private(headers))),
             Caching::AsTheOriginSays => None,
         };
         // What the origin says of limits of its own stays.
         let limits = self.limits.iter().flatten().cloned().map(|(name, value)| HeaderEdit::Append(name, value));
-        cookies.chain(caching).chain(limits)
+        cookies.chain(granted).chain(caching).chain(limits)
     }
 }
 

@@ -1,3 +1,5 @@
+use crate::ProofRefusal;
+
 /// What is wrong with a credential. For logs and counters: a client is told no more than that it does not count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum Fault {
@@ -19,6 +21,9 @@ pub enum Fault {
     /// A scheme of which we can accept nothing, or none at all.
     #[error("authorization scheme not accepted")]
     Scheme,
+    /// A solution or a clearance does not count.
+    #[error("work: {0}")]
+    Work(ProofRefusal),
 }
 
 impl Fault {
@@ -32,6 +37,7 @@ impl Fault {
             Self::SessionEnded => "session_ended",
             Self::NoIssuer => "no_issuer",
             Self::Scheme => "scheme",
+            Self::Work(refusal) => refusal.code(),
         }
     }
 }

@@ -7,22 +7,30 @@
 //! Reading order: `head` judges the bytes of a request before anything is parsed. [`Chain::run`] is the whole way of a
 //! request in one function. Then `path` (what is asked for),
 //! `credential` (which credentials are ours), `identify` (whether one counts; the only maker of an [`Identity`]),
-//! `session`, `revocation` and `verified_cache` (what that rests on), `demands` and `limits` (what the policy asks), `edits` (what the origin is told), and `reason`,
+//! `session`, `revocation` and `verified_cache` (what that rests on), `demands` and `limits` (what the policy asks), `challenge` and `stranger` (work, in place of an
+//! identity), `edits` (what the origin is told), and `reason`,
 //! `refusal` and `page` (what the client is told).
 
+mod assets;
 mod chain;
+mod challenge;
 mod cookie;
 mod cors;
+mod crawler;
 mod credential;
 mod demands;
+mod derive;
 mod discovery;
 mod edits;
 mod fault;
 mod head;
 mod identify;
 mod identity;
+mod interstitial;
 mod limiter;
 mod limits;
+mod locale;
+mod network;
 mod page;
 mod path;
 mod reason;
@@ -32,12 +40,16 @@ mod revocation;
 mod session;
 #[cfg(test)]
 mod stage;
+mod stranger;
 mod verdict;
 mod verified_cache;
 mod view;
 
-pub use chain::Chain;
+pub use assets::asset;
+pub use chain::{Chain, Shared};
+pub use challenge::{ChallengeKeys, Challenger, Earned, ProofRefusal};
 pub use cookie::{cookie_name, set_cookie};
+pub use crawler::{CRAWLERS, Crawler, CrawlerVerdict, CrawlerVerdicts};
 pub use credential::LIME_AUTHORIZATION;
 pub use discovery::discovery;
 pub use edits::{Edits, HeaderEdit, IDENTITY_HEADERS, is_reserved};
@@ -52,6 +64,7 @@ pub use refusal::refuse;
 pub use request::{Accepts, Request};
 pub use revocation::{RevocationRow, Revocations, SubjectKind};
 pub use session::{LoginSecret, SESSION_PREFIX, SESSION_TTL_MAX, Session, SessionKeys};
-pub use verdict::{Decision, DecisionWord, Outcome, Reply, Verdict};
+pub use stranger::Form;
+pub use verdict::{Decision, DecisionWord, Outcome, Reply, Verdict, WorkEvent};
 pub use verified_cache::VerifiedCache;
 pub use view::{Contact, IssuerMoment, IssuerView, Moment};

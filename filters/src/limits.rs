@@ -3,7 +3,6 @@
 use std::collections::hash_map::DefaultHasher;
 use std::fmt::Write as _;
 use std::hash::{Hash as _, Hasher as _};
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +11,7 @@ use config::{Limit, LimitPer, Policy, Site};
 use http::{HeaderName, HeaderValue};
 
 use crate::limiter::{Allowance, Granted, Limiter};
+use crate::network::Network;
 use crate::{Identity, Request};
 
 /// What is left of a limit (draft-ietf-httpapi-ratelimit-headers-10).
@@ -89,10 +89,9 @@ impl Limits {
                     }
                     None => continue,
                 },
-                (LimitPer::Client, _, Some(client)) => match network(client) {
-                    Network::V4(octets) => limiter.take(*number, &octets, limit, elapsed),
-                    Network::V6(octets) => limiter.take(*number, &octets, limit, elapsed),
-                },
+                (LimitPer::Client, _, Some(client)) => {
+                    limiter.take(*number, Network::narrow(client).as_bytes(), limit, elapsed)
+                }
                 (LimitPer::Agent | LimitPer::Owner, None, _) | (LimitPer::Client, _, None) => continue,
             };
             let met = Met { of, allowance };
@@ -110,20 +109,6 @@ impl Limits {
 /// The number of a limit among those whom one issuer names: another's may be called the same, and must not use up theirs.
 fn at_issuer(number: u64, identity: &Identity) -> u64 {
     number.wrapping_add(u64::try_from(identity.issuer).unwrap_or_default())
-}
-
-/// What counts as one client.
-enum Network {
-    V4([u8; 4]),
-    /// The first 56 bits: what a household is given.
-    V6([u8; 7]),
-}
-
-fn network(client: IpAddr) -> Network {
-    match client.to_canonical() {
-        IpAddr::V4(address) => Network::V4(address.octets()),
-        IpAddr::V6(address) => Network::V6(address.octets().first_chunk().copied().unwrap_or_default()),
-    }
 }
 
 impl Met<'_> {

@@ -73,6 +73,11 @@ const fn for_people(reason: Reason) -> (&'static str, &'static str) {
             "The agent in this browser is known here, and it may not use this part of the site.",
             "If it should, the operator of the site can let it in.",
         ),
+        Reason::ClearanceRequired | Reason::SolutionRefused | Reason::StrangerDenied | Reason::CrawlerUnconfirmed => (
+            "This part of the site does not answer to programs that nobody knows.",
+            "If you are a person, load the page again, in a browser. If a program works here for you, its developer finds \
+             out below how it gets in.",
+        ),
         Reason::RateLimited => (
             "More was asked of this site than it gives at a time.",
             "Nothing is wrong on your side. Try again in a minute.",
@@ -113,13 +118,13 @@ const fn for_people(reason: Reason) -> (&'static str, &'static str) {
 }
 
 /// Whom to ask, as a link where it is one.
-struct Contact<'a> {
-    text: &'a str,
-    link: Option<String>,
+pub(crate) struct Contact<'a> {
+    pub(crate) text: &'a str,
+    pub(crate) link: Option<String>,
 }
 
 impl<'a> Contact<'a> {
-    fn of(text: &'a str) -> Self {
+    pub(crate) fn of(text: &'a str) -> Self {
         let is_url = text.starts_with("https://") || text.starts_with("http://");
         let is_address = text.contains('@') && !text.contains([' ', ':', '?', '&', '/']);
         let link = match (is_url, is_address) {

@@ -58,6 +58,23 @@ reasons! {
         "No Lime credential was sent.",
         "Get an access token for this host from the issuer, or log in here, as `ways_in` says, and send it as \
          `Authorization: Bearer`. Where the site needs `Authorization` for itself, send yours as `Lime-Authorization`.";
+    /// Work is asked for, and none was shown that counts.
+    ClearanceRequired = "clearance_required", UNAUTHORIZED, "A little work is asked for here",
+        "Whoever is not known does a little work here first (proof of work), and none was shown, or it does not count any longer.",
+        "Solve the challenge in `WWW-Authenticate` and send the same request with the solution, as \
+         `docs/proof-of-work.md` of Lime describes; or send a credential as `ways_in` says, and no work is asked for.";
+    /// A solution that does not count.
+    SolutionRefused = "solution_refused", UNAUTHORIZED, "The solution does not count",
+        "A solution was sent, and it does not count; `detail` says why.",
+        "Solve the new challenge in `WWW-Authenticate`.";
+    /// A stranger who weighs more than is let in.
+    StrangerDenied = "stranger_denied", FORBIDDEN, "Strangers like this are not let in here",
+        "By what it says of itself and where it comes from, the request is one that this site does not answer to strangers.",
+        "Send a credential as `ways_in` says, or ask the operator of the site, with the `request_id`.";
+    /// Somebody who calls itself a crawler and was not confirmed to be one.
+    CrawlerUnconfirmed = "crawler_unconfirmed", SERVICE_UNAVAILABLE, "The crawler is not confirmed yet",
+        "The client calls itself a crawler of a search engine, and the DNS has not confirmed that.",
+        "Try again after the seconds in `Retry-After`. If you are no such crawler, say what you are in `User-Agent`.";
     /// A credential of ours that does not count.
     InvalidToken = "invalid_token", UNAUTHORIZED, "The credential does not count here",
         "A Lime credential was sent, and it does not count here or no longer.",
@@ -185,12 +202,15 @@ impl Reason {
             Self::IssuerUnavailable => Some(Duration::from_secs(10)),
             // Connections come and go by the second.
             Self::Overloaded => Some(Duration::from_secs(1)),
-            // Logins open and end by the minute.
-            Self::LoginLimited => Some(Duration::from_secs(30)),
+            // Logins open and end by the minute; the DNS is asked within seconds, and crawlers have time.
+            Self::LoginLimited | Self::CrawlerUnconfirmed => Some(Duration::from_secs(30)),
             // The limit knows better, and says so itself.
             Self::RateLimited
             | Self::PassportRequired
             | Self::InvalidToken
+            | Self::ClearanceRequired
+            | Self::SolutionRefused
+            | Self::StrangerDenied
             | Self::InsufficientScope
             | Self::OwnerLevelTooLow
             | Self::AgentDenied
@@ -219,12 +239,23 @@ impl Reason {
     /// How a request that was turned away for this is logged.
     #[must_use]
     pub const fn decision_word(self) -> DecisionWord {
-        if self.status().as_u16() >= 500 { DecisionWord::Error } else { DecisionWord::Deny }
+        if matches!(self, Self::ClearanceRequired | Self::SolutionRefused) {
+            return DecisionWord::Challenge;
+        }
+        let is_ours = self.status().as_u16() >= 500 && !matches!(self, Self::CrawlerUnconfirmed);
+        if is_ours { DecisionWord::Error } else { DecisionWord::Deny }
     }
 
     /// Whether showing a credential, or a better one, is the remedy.
     pub(crate) const fn asks_for_credential(self) -> bool {
-        matches!(self, Self::PassportRequired | Self::InvalidToken)
+        matches!(
+            self,
+            Self::PassportRequired
+                | Self::InvalidToken
+                | Self::ClearanceRequired
+                | Self::SolutionRefused
+                | Self::StrangerDenied
+        )
     }
 }
 

@@ -3,15 +3,40 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use config::{IssuerKind, Login, Site, TrustedIssuer};
+use config::{IssuerKind, Login, Require, Site, TrustedIssuer};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, VARY, WWW_AUTHENTICATE};
 use http::{HeaderName, HeaderValue};
 use serde::Serialize;
 
-use crate::{Accepts, Reason, Reply, page};
+use crate::challenge::Made;
+use crate::{Accepts, Reason, Reply, page, stranger};
 
 /// Where the issuer gives out access tokens.
 const TOKEN_ENDPOINT: &str = "/api/v1/modules/oauth/token";
+
+/// The hash that work is measured by, with sixteen puzzles or one.
+const ALGORITHM: &str = "lime-pow-v1";
+
+/// The answer to a program that is asked for work.
+pub(crate) fn challenge(site: &Site, reason: Reason, request_id: &str, detail: &str, made: &Made) -> Reply {
+    let mut reply = refuse(Some(site), reason, request_id, Accepts::Document, Some(detail));
+    // The work first; what else is a way in stands behind it (RFC 9110 §11.6.1).
+    reply.headers.retain(|(name, _)| *name != WWW_AUTHENTICATE);
+    reply.headers.extend(stranger::authenticate(made));
+    if !site.issuers.is_empty() {
+        reply.headers.extend(authenticate(Some(site), Reason::PassportRequired));
+    }
+    let mut problem = Problem::of(Some(site), reason, request_id, detail);
+    let with_challenge = |way| match way {
+        WayIn::ProofOfWork { algorithm, .. } => {
+            WayIn::ProofOfWork { challenge: Some(ChallengeDocument::of(made)), algorithm }
+        }
+        other @ (WayIn::Token { .. } | WayIn::OAuth { .. } | WayIn::Login { .. }) => other,
+    };
+    problem.ways_in = problem.ways_in.map(|ways| ways.into_iter().map(with_challenge).collect());
+    reply.body = problem.into_body();
+    reply
+}
 
 /// The answer to a request that is turned away. `detail` says more than [`Reason::meaning`], where there is more to say.
 ///
@@ -95,6 +120,38 @@ pub(crate) enum WayIn<'a> {
         /// How.
         method: &'static str,
     },
+    /// Do some work: see `docs/proof-of-work.md`.
+    #[serde(rename = "proof_of_work")]
+    ProofOfWork {
+        /// The challenge; without one, where nobody asked for a page yet.
+        #[serde(flatten, skip_serializing_if = "Option::is_none")]
+        challenge: Option<ChallengeDocument>,
+        /// What the work is.
+        algorithm: &'static str,
+    },
+}
+
+/// A challenge, as a program reads it.
+#[derive(Serialize)]
+pub(crate) struct ChallengeDocument {
+    challenge: String,
+    bits: u8,
+    puzzles: u8,
+    expires_in: u64,
+    /// Tries that it takes on average.
+    expected_hashes: u64,
+}
+
+impl ChallengeDocument {
+    fn of(made: &Made) -> Self {
+        Self {
+            challenge: made.text.clone(),
+            bits: made.bits,
+            puzzles: made.puzzles.count(),
+            expires_in: made.lifetime.as_secs(),
+            expected_hashes: 1 << made.bits.min(63),
+        }
+    }
 }
 
 /// The body of a request for an access token.
@@ -120,7 +177,9 @@ pub(crate) fn ways_in(site: &Site) -> Vec<WayIn<'_>> {
         Login::Edge => Some(WayIn::Login { at: format!("{}/.lime/login", site.url), method: "POST" }),
         Login::Off => None,
     };
-    tokens.into_iter().chain(login).collect()
+    let asks_for_work = site.policies().any(|policy| policy.require == Require::Cleared);
+    let work = asks_for_work.then_some(WayIn::ProofOfWork { challenge: None, algorithm: ALGORITHM });
+    tokens.into_iter().chain(login).chain(work).collect()
 }
 
 /// Where a reason is explained.

@@ -8,6 +8,8 @@ use http::{HeaderMap, Method};
 pub struct Request<'a> {
     /// The method.
     pub method: &'a Method,
+    /// The host it is for, in lower case without port and final dot.
+    pub host: &'a str,
     /// The path as it was received, byte for byte, without the query.
     pub path: &'a [u8],
     /// The headers as they were received.

@@ -9,8 +9,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use passport::{AccessToken, KeySet, OwnerLevel, Passport as _, SigningKey, SiteId, UnixTime, jwks_document};
 
 use crate::{
-    Chain, Contact, Edits, HeaderEdit, IssuerMoment, IssuerView, Limiter, Moment, Outcome, Request, Revocations,
-    Session, SessionKeys, Verdict, VerifiedCache,
+    Chain, Contact, Edits, HeaderEdit, IssuerMoment, IssuerView, Moment, Outcome, Request, Revocations, Session,
+    Shared, Verdict,
 };
 
 pub(crate) const NOW: UnixTime = UnixTime::from_secs(1_800_000_000);
@@ -119,9 +119,9 @@ pub(crate) fn lines(headers: &HeaderMap, name: &str) -> Vec<String> {
 /// A gateway with one site, at one moment.
 pub(crate) struct Stage {
     pub(crate) site: Site,
-    pub(crate) sessions: Arc<SessionKeys>,
-    pub(crate) cache: Arc<VerifiedCache>,
-    pub(crate) limiter: Arc<Limiter>,
+    pub(crate) shared: Shared,
+    /// Another host than that of its URL.
+    pub(crate) host: Option<String>,
     /// What the first issuer of the site has told.
     pub(crate) view: Option<IssuerView>,
     /// What the further ones have, in their order.
@@ -146,9 +146,8 @@ impl Stage {
         let view = IssuerView { keys, generation: 1, revocations, contact: Contact::Kept, last_contact: Some(NOW) };
         Self {
             site,
-            sessions: Arc::new(SessionKeys::new(&[7; 32], None)),
-            cache: Arc::new(VerifiedCache::default()),
-            limiter: Arc::default(),
+            shared: Shared::new(&[7; 32], None, [9; 8], ago(3600)),
+            host: None,
             view: Some(view),
             others: Vec::new(),
             client: Some(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1))),
@@ -158,7 +157,7 @@ impl Stage {
     }
 
     pub(crate) fn seal(&self, session: &Session) -> String {
-        self.sessions.seal(&self.site, session, [3; 12]).unwrap()
+        self.shared.sessions.seal(&self.site, session, [3; 12]).unwrap()
     }
 
     pub(crate) fn lose_contact(&mut self) {
@@ -171,10 +170,10 @@ impl Stage {
 
     pub(crate) fn play_as(&self, method: &Method, path: &str, lines: &[(&str, &str)]) -> Played {
         let headers = headers(lines);
-        let (site, sessions) = (Arc::new(self.site.clone()), Arc::clone(&self.sessions));
-        let chain = Chain::new(site, sessions, Arc::clone(&self.cache), Arc::clone(&self.limiter));
-        let request =
-            Request { method, path: path.as_bytes(), headers: &headers, client: self.client, request_id: "01JD" };
+        let chain = Chain::new(Arc::new(self.site.clone()), self.shared.clone());
+        let host = self.host.as_deref().unwrap_or(self.site.url.host());
+        let (path, client) = (path.as_bytes(), self.client);
+        let request = Request { method, host, path, headers: &headers, client, request_id: "01JD" };
         let mut issuers = vec![IssuerMoment { view: self.view.as_ref(), site_id: self.site_id.as_ref() }];
         issuers.extend(self.others.iter().map(|view| IssuerMoment { view: Some(view), site_id: None }));
         let moment = Moment { now: self.now, elapsed: Duration::from_secs(self.now.as_secs()), issuers: &issuers };

@@ -1,11 +1,13 @@
 //! What the chain decides: the verdict for the client, the decision for the log.
 
+use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, StatusCode};
 
-use crate::{Asks, Fault, Identity, Reason, Trust};
+use crate::{Asks, Crawler, Earned, Fault, Form, Identity, Reason, Trust};
 
 /// What came of a request.
 #[derive(Debug)]
@@ -53,6 +55,31 @@ pub struct Decision {
     pub identity: Option<Arc<Identity>>,
     /// What the path asks for; `None` when the path was refused.
     pub policy: Option<Asks>,
+    /// What came of work, where it was asked for.
+    pub work: Option<WorkEvent>,
+    /// Who calls itself a crawler, and is to be looked up beside the request.
+    pub claim: Option<(IpAddr, &'static Crawler)>,
+}
+
+/// What came of work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WorkEvent {
+    /// A challenge was made.
+    Asked {
+        /// Of how many bits.
+        bits: u8,
+        /// How it was asked.
+        form: Form,
+    },
+    /// A challenge was solved, or waited for.
+    Done {
+        /// Of how many bits.
+        bits: u8,
+        /// How.
+        earned: Earned,
+        /// From when it was made.
+        took: Duration,
+    },
 }
 
 impl Decision {
@@ -67,6 +94,8 @@ impl Decision {
             trust: Trust::Unknown,
             identity: None,
             policy: None,
+            work: None,
+            claim: None,
         }
     }
 

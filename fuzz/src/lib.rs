@@ -7,8 +7,7 @@ use std::time::Duration;
 
 use config::Mode;
 use filters::{
-    Chain, Contact, Edits, HeaderEdit, IssuerMoment, IssuerView, Moment, Outcome, Request, Revocations, Session,
-    SessionKeys,
+    Chain, Contact, Edits, HeaderEdit, IssuerMoment, IssuerView, Moment, Outcome, Request, Revocations, Session, Shared,
 };
 use http::{HeaderMap, Method};
 use passport::{AccessToken, Audience, KeySet, OwnerLevel, SigningKey, UnixTime, jwks_document};
@@ -53,7 +52,7 @@ impl Gate {
         let key = SigningKey::generate().expect("randomness");
         let gateway = config::Gateway::parse(FILE, Path::new("lime.toml"), &|_| None).expect("it is valid");
         let site = Arc::clone(gateway.sites.first().expect("it has a site"));
-        let sessions = Arc::new(SessionKeys::new(&[7; 32], None));
+        let shared = Shared::new(&[7; 32], None, [9; 8], NOW);
         let session = Session {
             sid: "session-1".to_owned(),
             agent: "agent-1".parse().expect("an id"),
@@ -85,8 +84,8 @@ impl Gate {
         };
         Self {
             token: key.sign(&claims).expect("a token"),
-            session: sessions.seal(&site, &session, [3; 12]).expect("a session"),
-            chain: Chain::new(site, sessions, Arc::default(), Arc::default()),
+            session: shared.sessions.seal(&site, &session, [3; 12]).expect("a session"),
+            chain: Chain::new(site, shared),
             view,
         }
     }
@@ -94,7 +93,8 @@ impl Gate {
     /// Decides about a request.
     pub fn decide(&self, path: &[u8], headers: &HeaderMap) -> Decided {
         let client = Some(IpAddr::V4(Ipv4Addr::LOCALHOST));
-        let request = Request { method: &Method::GET, path, headers, client, request_id: "01JD" };
+        let request =
+            Request { method: &Method::GET, host: "shop.example.com", path, headers, client, request_id: "01JD" };
         let known = IssuerMoment { view: Some(&self.view), site_id: None };
         let moment = Moment { now: NOW, elapsed: Duration::ZERO, issuers: &[known] };
         let mut edits = Edits::new();

@@ -14,6 +14,7 @@
 
 use sha2::{Digest, Sha256};
 
+pub mod browser;
 mod puzzles;
 
 pub use puzzles::{ANSWER_BYTES_MAX, Puzzles, check_answer, solve_puzzle};

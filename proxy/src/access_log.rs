@@ -207,6 +207,9 @@ impl Record<'_> {
         if let Some(fault) = decision.fault {
             members.text("fault", fault.code());
         }
+        if let Some(filters::WorkEvent::Asked { bits, .. } | filters::WorkEvent::Done { bits, .. }) = decision.work {
+            members.number("bits", bits);
+        }
         if let Some(policy) = &decision.policy {
             members.text("policy", policy.as_str());
         }

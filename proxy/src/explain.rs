@@ -7,10 +7,10 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use config::{IssuerKind, Policy, TrustedIssuer};
+use config::{IssuerKind, Policy, Require, TrustedIssuer, Weighed};
 use filters::{
-    Chain, Contact, Decision, Edits, IssuerMoment, IssuerView, Moment, Reason, Reply, Request, Revocations,
-    SessionKeys, Verdict, judge_head,
+    Chain, Contact, Decision, Edits, IssuerMoment, IssuerView, Moment, Reason, Reply, Request, Revocations, Verdict,
+    judge_head,
 };
 use http::header::HOST;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
@@ -79,6 +79,8 @@ pub struct Explanation {
     pub decision: Decision,
     /// The answer of the gateway itself, if the request would not go on.
     pub reply: Option<Reply>,
+    /// How difficult a challenge would be, where the policy asks for work: each reason, and its bits.
+    pub bits: Option<Vec<(String, i16)>>,
     /// The headers that the origin would get, if it would.
     pub to_origin: Option<HeaderMap>,
 }
@@ -87,7 +89,7 @@ pub struct Explanation {
 pub struct Explainer {
     config: config::Gateway,
     sites: Sites<Arc<config::Site>>,
-    sessions: Arc<SessionKeys>,
+    shared: filters::Shared,
     issuers: Vec<Arc<Issuer>>,
     key: SigningKey,
 }
@@ -109,9 +111,9 @@ impl Explainer {
         };
         let key = SigningKey::generate().map_err(|cause| Error::Client(cause.into()))?;
         let issuers = config.issuers.iter().map(open).collect();
-        let sessions = Arc::new(SessionKeys::new(secret.current(), secret.previous()));
+        let shared = filters::Shared::new(secret.current(), secret.previous(), [0; 8], now());
         let sites = Sites::new(config.sites.iter().map(|site| (&**site, Arc::clone(site))));
-        Ok(Self { config, sites, sessions, issuers, key })
+        Ok(Self { config, sites, shared, issuers, key })
     }
 
     /// What would become of a request.
@@ -125,6 +127,7 @@ impl Explainer {
                 policy: None,
                 decision: crate::gate::decided(reason),
                 reply: Some(crate::gate::refuse_form(None, reason, "-", filters::Accepts::of(&question.headers))),
+                bits: None,
                 to_origin: None,
             },
         }
@@ -159,7 +162,7 @@ impl Explainer {
             }
             None => (Arc::clone(site), self.known_views(site)),
         };
-        let chain = Chain::new(Arc::clone(&judged_by), Arc::clone(&self.sessions), Arc::default(), Arc::default());
+        let chain = Chain::new(Arc::clone(&judged_by), self.shared.clone());
         let issuers: Vec<_> = views.iter().map(|view| IssuerMoment { view: Some(view), site_id: None }).collect();
         let moment = Moment { now: now(), elapsed: Duration::from_hours(24), issuers: &issuers };
         let path = crate::downstream::path(&header).to_vec();
@@ -168,8 +171,9 @@ impl Explainer {
         }
         let source = Source::of(question.client, &header.headers, &self.config.server.trusted_proxies);
         let client = (!source.may_be_a_crowd()).then_some(source.client);
-        let request =
-            Request { method: &question.method, path: &path, headers: &header.headers, client, request_id: "-" };
+        let host = bounds::host(&header).unwrap_or_default();
+        let (method, headers) = (&question.method, &header.headers);
+        let request = Request { method, host: &host, path: &path, headers, client, request_id: "-" };
         let mut edits = Edits::new();
         let outcome = chain.run(&request, site.mode, &moment, &mut edits);
         let matched = site.route(&path, &question.method);
@@ -183,6 +187,7 @@ impl Explainer {
             policy: Some(Arc::clone(matched.policy)),
             decision: outcome.decision,
             reply,
+            bits: bits(matched.policy, &request),
             to_origin,
         }
     }
@@ -232,6 +237,18 @@ impl std::fmt::Debug for Explainer {
     }
 }
 
+/// What makes up the difficulty, as far as it does not depend on what happened lately.
+fn bits(policy: &Policy, request: &Request<'_>) -> Option<Vec<(String, i16)>> {
+    if policy.require != Require::Cleared {
+        return None;
+    }
+    let Request { path, headers, client, .. } = *request;
+    let weighed = Weighed { path, headers, client };
+    let base = (format!("bits of [policy.{}]", policy.name), i16::from(policy.challenge.bits));
+    let weights = policy.challenge.weights.explained(&weighed);
+    Some(std::iter::once(base).chain(weights).collect())
+}
+
 /// What the gateway serves itself.
 fn own_page(question: &Question, site: &Arc<config::Site>, path: &[u8]) -> Explanation {
     let turned_away = Page::find(site, &question.method, path).err().map(|(reason, _)| reason);
@@ -245,6 +262,7 @@ fn own_page(question: &Question, site: &Arc<config::Site>, path: &[u8]) -> Expla
         policy: None,
         decision: crate::gate::of_the_gateway(turned_away),
         reply: turned_away.map(refuse),
+        bits: None,
         to_origin: None,
     }
 }

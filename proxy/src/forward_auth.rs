@@ -118,7 +118,9 @@ impl ForwardAuth {
         }
         let (headers, mut edits) = (&header.headers, Edits::new());
         let request_id = context.request_id().to_owned();
-        let asked = Asked { method: &original.method, path, headers, source, request_id: &request_id, at: context.at };
+        let (method, at) = (&original.method, context.at);
+        let host = bounds::host_of(original.host).unwrap_or_default();
+        let asked = Asked { method, host: &host, path, headers, source, request_id: &request_id, at };
         let outcome = self.gate.judge(&site, &asked, &mut edits);
         context.decision = outcome.decision;
         let reply = match outcome.verdict {

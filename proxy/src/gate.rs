@@ -19,11 +19,12 @@ use tokio::sync::Notify;
 use crate::access_log::AccessLog;
 use crate::clock::Timestamp;
 use crate::context::{Context, End};
+use crate::crawler_names::CrawlerNames;
 use crate::forwarded::Source;
 use crate::judge::Asked;
 use crate::metrics::Metrics;
 use crate::mode::Overrides;
-use crate::own_pages::{self, OwnPage};
+use crate::own_pages::{self, OwnPage, Page};
 use crate::request_id::{RequestId, RequestIds};
 use crate::sites::{Site, Sites};
 use crate::snapshot::Snapshot;
@@ -60,6 +61,7 @@ pub(crate) struct Shared {
     pub(crate) ids: RequestIds,
     /// What operators said of modes.
     pub(crate) overrides: Arc<Overrides>,
+    pub(crate) crawlers: CrawlerNames,
     pub(crate) has_warned: AtomicBool,
     /// Wakes what runs in the name of an agent.
     pub(crate) reconsider: Arc<Notify>,
@@ -164,14 +166,16 @@ impl Gate {
         let header = session.req_header();
         let path = downstream::path(header);
         let request_id = context.request_id.as_str();
-        if own_pages::is_ours(&site.config, path) {
+        let is_own = own_pages::is_ours(&site.config, path);
+        if is_own && Page::find(&site.config, &header.method, path) != Ok(Page::Work) {
             let page = OwnPage { site, method: &header.method, path, headers: &header.headers, source, request_id };
             let answer = page.answer().await;
             context.decision = of_the_gateway(answer.reason);
             return Some(answer.reply);
         }
-        let asked =
-            Asked { method: &header.method, path, headers: &header.headers, source, request_id, at: context.at };
+        let (method, headers, at) = (&header.method, &header.headers, context.at);
+        let host = bounds::host(header).unwrap_or_default();
+        let asked = Asked { method, host: &host, path, headers, source, request_id, at };
         let outcome = self.judge(site, &asked, &mut context.edits);
         context.decision = outcome.decision;
         match outcome.verdict {

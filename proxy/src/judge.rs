@@ -9,6 +9,7 @@ use http::{HeaderMap, Method};
 use crate::clock::Timestamp;
 use crate::forwarded::Source;
 use crate::gate::Gate;
+use crate::own_pages::WORK;
 use crate::sites::Site;
 
 /// As many as a site may trust.
@@ -18,6 +19,8 @@ const ISSUERS_MAX: usize = config::Site::ISSUERS_MAX;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Asked<'a> {
     pub(crate) method: &'a Method,
+    /// In lower case, without port and final dot.
+    pub(crate) host: &'a str,
     /// Byte for byte, without the query.
     pub(crate) path: &'a [u8],
     pub(crate) headers: &'a HeaderMap,
@@ -29,9 +32,9 @@ pub(crate) struct Asked<'a> {
 impl Gate {
     /// What the site's chain says of a request now. A key that is not known is asked for, beside the request.
     pub(crate) fn judge(&self, site: &Site, asked: &Asked<'_>, edits: &mut Edits) -> Outcome {
-        let Asked { method, path, headers, source, request_id, at } = *asked;
+        let Asked { method, host, path, headers, source, request_id, at } = *asked;
         let client = (!source.may_be_a_crowd()).then_some(source.client);
-        let request = Request { method, path, headers, client, request_id };
+        let request = Request { method, host, path, headers, client, request_id };
         let views: ArrayVec<_, ISSUERS_MAX> =
             site.issuers.iter().take(ISSUERS_MAX).map(|issuer| issuer.view()).collect();
         let account = site.account.as_deref();
@@ -44,7 +47,14 @@ impl Gate {
             })
             .collect();
         let moment = Moment { now: at.secs(), elapsed: self.shared().started.elapsed(), issuers: &issuers };
-        let outcome = site.chain.run(&request, site.mode.now(), &moment, edits);
+        let outcome = if path == WORK.as_bytes() {
+            site.chain.work(&request, &moment)
+        } else {
+            site.chain.run(&request, site.mode.now(), &moment, edits)
+        };
+        if let Some((client, crawler)) = outcome.decision.claim {
+            self.shared().crawlers.look_up(client, crawler);
+        }
         if let Some(issuer) = outcome.decision.wants_keys_of().and_then(|issuer| site.issuers.get(issuer)) {
             issuer.metrics.unknown_kid.inc();
             issuer.keys_wanted.notify_one();

@@ -16,6 +16,7 @@ mod certificates;
 mod clock;
 mod connection;
 mod context;
+mod crawler_names;
 mod downstream;
 mod edge_login;
 mod explain;
@@ -45,6 +46,7 @@ mod tunnel;
 mod upstream;
 
 pub use context::Context;
+pub use crawler_names::belongs;
 pub use explain::{Assumed, Explainer, Explanation, Question};
 pub use gate::Gate;
 pub use secret::GatewaySecretError;

@@ -14,6 +14,9 @@ use prometheus::{
 use passport::UnixTime;
 
 use crate::access_log::mode;
+use challenges::Challenges;
+
+mod challenges;
 
 /// From a local origin's fraction of a millisecond to a slow page.
 const SECONDS: &[f64] = &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
@@ -45,6 +48,7 @@ pub(crate) struct Metrics {
     mode: IntGaugeVec,
     certificate_ends: IntGaugeVec,
     upstream_healthy: IntGaugeVec,
+    challenges: Challenges,
 }
 
 /// The counters of one issuer.
@@ -138,6 +142,7 @@ impl Metrics {
                 "1 while a target is given requests; of origins with several targets or a health check.",
                 &["site", "target"],
             )?,
+            challenges: Challenges::register(&registry)?,
             contact: gauges("issuer_contact", "1 while the last attempt to reach the issuer succeeded.", &["issuer"])?,
             registry,
         })
@@ -161,6 +166,7 @@ impl Metrics {
     pub(crate) fn forget_site(&self, site: &str) {
         // The error is that there was none.
         self.mode.remove_label_values(&[site]).unwrap_or_default();
+        self.challenges.forget_site(site);
     }
 
     /// An issuer that nobody trusts any longer: what was true of it last would raise alarms for ever.
@@ -209,6 +215,7 @@ impl Metrics {
             Some(kept) => kept.get_or_init(found).inc(),
             None => found().inc(),
         }
+        self.challenges.count(site, ended.decision);
         let reason = ended.decision.reason.map_or("", filters::Reason::as_str);
         let mode = known.map_or("", |(_, found)| mode(found));
         let found = || self.decisions.with_label_values(&[site, word.as_str(), reason, mode]);

@@ -1,8 +1,8 @@
 //! What the gateway serves itself: below `/.lime/`, `/.well-known/lime`, and `/auth.md` where a site has it switched on.
 
 use bytes::Bytes;
-use config::{AuthMd, Login};
-use filters::{Accepts, Reason, Reply, discovery, help, is_own_path, refuse, set_cookie};
+use config::{AuthMd, Login, Require};
+use filters::{Accepts, Reason, Reply, asset, discovery, help, is_own_path, refuse, set_cookie};
 use http::header::{ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, SET_COOKIE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use passport::{LoginRequestId, UnixTime};
@@ -42,6 +42,10 @@ pub(crate) enum Page {
     AuthMd,
     Login,
     Outcome(LoginRequestId),
+    /// Where work is handed in: the chain answers.
+    Work,
+    /// What the page that works loads.
+    Asset,
 }
 
 /// Why a request for one of our pages is turned away, and the methods that would not have been.
@@ -49,6 +53,9 @@ type TurnedAway = (Reason, Option<&'static str>);
 
 /// Where language models look for how to get in.
 const AUTH_MD: &str = "/auth.md";
+
+/// Where work is handed in.
+pub(crate) const WORK: &str = "/.lime/pow";
 
 /// Whether a path at a site, as it stands, is answered here.
 pub(crate) fn is_ours(site: &config::Site, path: &[u8]) -> bool {
@@ -60,10 +67,13 @@ impl Page {
     pub(crate) fn find(site: &config::Site, method: &Method, path: &[u8]) -> Result<Self, TurnedAway> {
         let page = Self::at(site, path).map_err(|reason| (reason, None))?;
         let (is_served, methods) = match &page {
-            Self::Help | Self::Discovery | Self::AuthMd => {
+            Self::Help | Self::Discovery | Self::AuthMd | Self::Asset => {
                 (*method == Method::GET || *method == Method::HEAD, "GET, HEAD")
             }
             Self::Login => (*method == Method::POST, "POST"),
+            Self::Work => {
+                (*method == Method::GET || *method == Method::HEAD || *method == Method::POST, "GET, HEAD, POST")
+            }
             // Not HEAD: whoever asks so would be given a session and not read it.
             Self::Outcome(_) => (*method == Method::GET, "GET"),
         };
@@ -77,6 +87,13 @@ impl Page {
             "/.well-known/lime" => return Ok(Self::Discovery),
             AUTH_MD => return Ok(Self::AuthMd),
             _ => {}
+        }
+        let asks_for_work = || site.policies().any(|policy| policy.require == Require::Cleared);
+        if path == WORK && asks_for_work() {
+            return Ok(Self::Work);
+        }
+        if asset(path).is_some() {
+            return Ok(Self::Asset);
         }
         match path.strip_prefix("/.lime/") {
             Some("help") => Ok(Self::Help),
@@ -115,6 +132,9 @@ impl OwnPage<'_> {
             // Whatever it says it accepts: the name says what this is.
             Page::AuthMd => Ok(help(Some(&self.site.config), Accepts::Document)),
             Page::Login => self.open(self.login()?).await,
+            Page::Asset => std::str::from_utf8(self.path).ok().and_then(asset).ok_or(Reason::NotFound),
+            // The chain answers that, and nobody asks here.
+            Page::Work => Err(Reason::NotFound),
             Page::Outcome(request) => self.outcome(self.login()?, &request).await,
         }
     }

@@ -9,7 +9,7 @@ use crate::reader::{Key, Reported, Table};
 use crate::route::{Route, Routes};
 use crate::surroundings::Surroundings;
 use crate::value::Value;
-use crate::{HostPattern, Origin, PathPattern, Policy, Require, SecretSource, TrustedIssuer, WebOrigin};
+use crate::{HostPattern, Origin, Page, PathPattern, Policy, Require, SecretSource, TrustedIssuer, WebOrigin};
 
 const URL: Key = Key::new("url", r#""https://shop.example.com""#);
 const ALSO: Key = Key::new("also", r#"["www.shop.example.com"]"#);
@@ -30,6 +30,7 @@ const AUTH_MD: Key = Key::new("auth_md", "true");
 const OWNER_HEADERS: Key = Key::new("owner_headers", "true");
 const REVOCATION_MAX_STALE: Key = Key::new("revocation_max_stale", r#""5m""#);
 const CONTACT: Key = Key::new("contact", r#""agents@shop.example.com""#);
+const PAGE: Key = Key::new("page", r#"{ name = "Lime Shop" }"#);
 
 impl Site {
     /// Reads a `[[site]]`.
@@ -50,6 +51,7 @@ impl Site {
         let owner_headers = table.optional(OWNER_HEADERS, Value::boolean);
         let revocation_max_stale = table.optional(REVOCATION_MAX_STALE, |value| value.duration(Self::MAX_STALE_RANGE));
         let contact = table.optional(CONTACT, |value| value.string().map(str::to_owned));
+        let page = table.optional(PAGE, |value| value.into_table("in `page`")?.read_all(Page::read));
 
         claim_hosts(table, &url, &also, around);
         refuse_loop(table, &origin, around);
@@ -75,6 +77,7 @@ impl Site {
             owner_headers: if owner_headers? == Some(true) { OwnerHeaders::Yes } else { OwnerHeaders::No },
             revocation_max_stale: revocation_max_stale?,
             contact: contact?,
+            page: page?.unwrap_or_default(),
             ..site
         })
     }
@@ -110,12 +113,9 @@ impl Asked {
         let protected = protect.iter().flatten().map(|path| Route::protecting(path.clone(), place.clone()));
         routes.splice(0..0, protected);
         judge_routes(table, &routes)?;
-        if protect.is_none() {
-            if policy.is_none() && has_routes {
-                let text =
-                    "a site with routes says what every other path asks for: write `policy = \"open\"`, or another";
-                return Err(table.report(ROUTE, text));
-            }
+        if protect.is_none() && policy.is_none() && has_routes {
+            let text = "a site with routes says what every other path asks for: write `policy = \"open\"`, or another";
+            return Err(table.report(ROUTE, text));
         }
         Ok(Self { policy: policy.unwrap_or_else(Policy::open), routes })
     }

@@ -12,6 +12,7 @@ mod issuers;
 mod policies;
 mod refusals;
 mod standing;
+mod strangers;
 
 fn reply(outcome: &Outcome) -> &Reply {
     match &outcome.verdict {
@@ -238,7 +239,7 @@ fn observe_passes_what_is_policy_and_says_so() {
     check("/agents/list", &[], "would_deny passport_required unknown");
     check("/agents/list", &[("authorization", "Bearer ls1.x.y")], "would_deny invalid_token (seal) unknown");
     check("/", &[("authorization", "Bearer ls1.x.y")], "would_deny invalid_token (seal) unknown");
-    check("/", &[("authorization", "PoW x")], "would_deny invalid_token (scheme) unknown");
+    check("/", &[("authorization", "PoW x")], "allow unknown");
     let beside = [("authorization", &*good), ("authorization", "Basic a")];
     check("/", &beside, "would_deny credential_ambiguous unknown");
     check("/", &[("cookie", &two_cookies)], "would_deny credential_ambiguous unknown");

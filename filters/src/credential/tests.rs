@@ -8,17 +8,20 @@ fn check(line: &str, expected: &str) {
     let judged_for = JudgedFor::new(&site);
     let reader = Reader { site: &site, cache: &cache, judged_for: &judged_for };
     let value = HeaderValue::from_bytes(line.as_bytes()).unwrap();
-    let found = match reader.credential(&value) {
+    let found = match reader.ours(&value) {
         None => "site",
-        Some(Credential::AccessToken(text, _)) => {
+        Some(Ours::Work(Work::Proof(_))) => "proof",
+        Some(Ours::Work(Work::Clearance(_))) => "clearance",
+        Some(Ours::Work(Work::Malformed)) => "malformed",
+        Some(Ours::Credential(Credential::AccessToken(text, _))) => {
             assert_eq!(text.text.trim(), text.text);
             "token"
         }
-        Some(Credential::Session(text)) => {
+        Some(Ours::Credential(Credential::Session(text))) => {
             assert!(text.text.starts_with(SESSION_PREFIX));
             "session"
         }
-        Some(Credential::Unusable(fault)) => fault.code(),
+        Some(Ours::Credential(Credential::Unusable(fault))) => fault.code(),
     };
     assert_eq!(found, expected, "{line}");
 }
@@ -33,7 +36,9 @@ fn a_scheme_is_known_in_any_case_and_after_any_blanks() {
         check(&format!("{scheme} ls1.a.b"), "session");
     }
     check(&format!("dpop {token}"), "scheme");
-    check("POW lime-gw1.x", "scheme");
+    check("POW lime-gw1.x", "malformed");
+    check("PoW challenge=\"lime-gw1.x\", nonces=\"1\"", "proof");
+    check("pow clearance=\"lc1.x\"", "clearance");
 }
 
 #[test]

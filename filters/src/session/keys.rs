@@ -1,7 +1,6 @@
 use std::fmt;
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
-use aws_lc_rs::hkdf::{HKDF_SHA256, KeyType, Okm, Prk, Salt};
 use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -10,6 +9,7 @@ use passport::{LoginRequestId, TOKEN_BYTES_MAX, UnixTime};
 
 use super::{SESSION_PREFIX, Session};
 use crate::Fault;
+use crate::derive::{derive, root};
 
 /// Six bytes in base64url.
 const TAG_CHARACTERS: usize = 8;
@@ -143,7 +143,7 @@ struct Keys {
 
 impl Keys {
     fn derive_from(secret: &[u8; 32]) -> Self {
-        let root = Salt::new(HKDF_SHA256, b"lime gateway secret").extract(secret);
+        let root = root(secret);
         let seal: UnboundKey = derive(&root, b"session", &AES_256_GCM);
         let naming: hmac::Key = derive(&root, b"name of the session key", hmac::HMAC_SHA256);
         Self {
@@ -152,11 +152,6 @@ impl Keys {
             login: derive(&root, b"login secret", hmac::HMAC_SHA256),
         }
     }
-}
-
-#[expect(clippy::expect_used, reason = "fails only past 255 blocks of 32 bytes; every key here takes one")]
-fn derive<L: KeyType, K: for<'a> From<Okm<'a, L>>>(root: &Prk, purpose: &[u8], kind: L) -> K {
-    root.expand(&[purpose], kind).expect("one block").into()
 }
 
 /// A name that tells nothing of the key.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
 use config::{Login, TrustedIssuer};
-use filters::{Chain, Limiter, SessionKeys, VerifiedCache};
+use filters::{Chain, Shared};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -28,9 +28,7 @@ use crate::upstream::Upstream;
 #[derive(Debug)]
 pub(super) struct Ground {
     pub(super) files: Arc<StateFiles>,
-    pub(super) keys: Arc<SessionKeys>,
-    pub(super) cache: Arc<VerifiedCache>,
-    pub(super) limiter: Arc<Limiter>,
+    pub(super) shared: Shared,
     pub(super) client: reqwest::Client,
     pub(super) metrics: Arc<Metrics>,
     pub(super) reconsider: Arc<Notify>,
@@ -83,9 +81,8 @@ impl Building<'_> {
         let ground = self.ground;
         // From its first request on: what is protected must not be open until somebody gets round to it.
         let mode = ground.overrides.of(config.url.as_str(), config.mode, Instant::now());
-        let (keys, cache, limiter) = (&ground.keys, &ground.cache, &ground.limiter);
         Ok(Arc::new(Site {
-            chain: Chain::new(Arc::clone(config), Arc::clone(keys), Arc::clone(cache), Arc::clone(limiter)),
+            chain: Chain::new(Arc::clone(config), ground.shared.clone()),
             upstream: match upstream {
                 Some(upstream) => upstream,
                 None => Arc::new(Upstream::new(&config.origin, &config.url, &ground.metrics).map_err(|cause| {
@@ -136,7 +133,10 @@ impl Building<'_> {
         let account = before.and_then(|before| self.kept(config, issuer, &api, before));
         let account = account.unwrap_or_else(|| {
             let login = match config.login {
-                Login::Edge => Some(EdgeLogin::new(Arc::clone(config), Arc::clone(&self.ground.keys), api.clone())),
+                Login::Edge => {
+                    let sessions = Arc::clone(&self.ground.shared.sessions);
+                    Some(EdgeLogin::new(Arc::clone(config), sessions, api.clone()))
+                }
                 Login::Off => None,
             };
             Arc::new(Account {

@@ -7,7 +7,6 @@ use std::time::Instant;
 
 use arc_swap::ArcSwap;
 use aws_lc_rs::rand;
-use filters::SessionKeys;
 use rustls::crypto::aws_lc_rs::default_provider;
 use tokio::sync::Notify;
 
@@ -15,6 +14,8 @@ use super::Error;
 use super::build::{Built, Ground, build};
 use crate::access_log::{AccessLog, Writer};
 use crate::certificates::Table;
+use crate::clock::now;
+use crate::crawler_names::CrawlerNames;
 use crate::gate::{Gate, Shared};
 use crate::issuer_api::client;
 use crate::issuer_link::Link;
@@ -42,11 +43,11 @@ pub(super) fn prepare(config: &config::Gateway, out: impl io::Write + Send + 'st
     let secret = Secret::open(server.secret.as_ref(), &server.state)?;
     let metrics = Arc::new(Metrics::new().map_err(|cause| Error::Metrics(cause.into()))?);
     let reconsider = Arc::new(Notify::new());
+    let mut process = [0; 8];
+    rand::fill(&mut process).map_err(|_| Error::System(io::Error::other("no randomness")))?;
     let ground = Ground {
         files: Arc::new(StateFiles::new(server.state.clone(), &secret)),
-        keys: Arc::new(SessionKeys::new(secret.current(), secret.previous())),
-        cache: Arc::default(),
-        limiter: Arc::default(),
+        shared: filters::Shared::new(secret.current(), secret.previous(), process, now()),
         client: client().map_err(|cause| Error::Client(cause.into()))?,
         metrics: Arc::clone(&metrics),
         reconsider: Arc::clone(&reconsider),
@@ -62,6 +63,7 @@ pub(super) fn prepare(config: &config::Gateway, out: impl io::Write + Send + 'st
         log,
         ids: RequestIds::new(seed),
         overrides: Arc::clone(&ground.overrides),
+        crawlers: CrawlerNames::new(Arc::clone(&ground.shared.crawlers)),
         has_warned: AtomicBool::new(false),
         reconsider,
         started: Instant::now(),

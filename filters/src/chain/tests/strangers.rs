@@ -1,0 +1,249 @@
+//! Where work is asked of those who show no identity.
+
+use config::{Challenge, Policy, Require, Route};
+use http::{HeaderMap, Method};
+use passport::UnixTime;
+use pow::{Difficulty, Puzzles};
+
+use super::*;
+use crate::crawler::{CRAWLERS, CrawlerVerdict};
+use crate::stage::{NOW, Played, Stage, applied, bearer, lines, seconds, site as stage_site, token};
+
+const BROWSER: [(&str, &str); 3] =
+    [("accept", "text/html"), ("sec-fetch-dest", "document"), ("sec-fetch-site", "none")];
+
+/// Everything asks for a little work, `/hard/*` for more, `/agents/*` for a passport.
+fn site() -> Site {
+    let policy = |name: &str, bits| {
+        let challenge = Challenge { bits, ..Challenge::default() };
+        Arc::new(Policy { challenge, ..Policy::new(name, Require::Cleared) })
+    };
+    let site = stage_site();
+    let at = site.defined_at.clone();
+    let route = |path: &str, policy| Route {
+        path: path.parse().unwrap(),
+        methods: config::Methods::Any,
+        policy,
+        defined_at: at.clone(),
+    };
+    let routes = vec![route("/hard/*", policy("hard", 8)), route("/agents/*", Policy::passport())];
+    Site { policy: policy("easy", 4), ..site }.with_routes(routes)
+}
+
+fn header(played: &Played, name: &str) -> String {
+    let Verdict::Respond(reply) = &played.outcome.verdict else { panic!("it went on") };
+    let mut found = reply.headers.iter().filter(|(found, _)| found == name);
+    found.next().unwrap_or_else(|| panic!("no {name}")).1.to_str().unwrap().to_owned()
+}
+
+fn parameter<'a>(challenge: &'a str, name: &str) -> &'a str {
+    let rest = challenge.split_once(&format!("{name}=")).unwrap().1;
+    rest.split(',').next().unwrap().trim_matches('"')
+}
+
+/// Solves what a refusal asks for, as `Authorization`.
+fn solution(played: &Played) -> String {
+    let asked = header(played, "www-authenticate");
+    let text = parameter(&asked, "challenge");
+    let puzzles = Puzzles::new(parameter(&asked, "puzzles").parse().unwrap()).unwrap();
+    let bits = Difficulty::new(parameter(&asked, "bits").parse().unwrap()).unwrap();
+    let nonces: Vec<_> = (0..puzzles.count())
+        .map(|index| pow::solve_puzzle(text, (puzzles, index), bits, 0, u64::MAX).unwrap().to_string())
+        .collect();
+    format!("PoW challenge=\"{text}\", nonces=\"{}\"", nonces.join(","))
+}
+
+/// The clearance that a request came back with.
+fn clearance(played: &Played) -> String {
+    let granted = applied(&HeaderMap::new(), played.edits.response(&HeaderMap::new()));
+    lines(&granted, "lime-clearance").pop().unwrap()
+}
+
+#[test]
+fn a_program_solves_retries_and_keeps_a_clearance() {
+    let stage = Stage::new(site());
+    let asked = stage.check("/a", &[], "challenge 401 clearance_required unknown");
+    let header = header(&asked, "www-authenticate");
+    assert!(header.starts_with("PoW challenge=\"lime-gw1.") && header.ends_with("expires_in=120"), "{header}");
+    let Verdict::Respond(reply) = &asked.outcome.verdict else { panic!() };
+    let problem: serde_json::Value = serde_json::from_slice(&reply.body).unwrap();
+    let way = problem["ways_in"].as_array().unwrap().iter().find(|way| way["way"] == "proof_of_work").unwrap();
+    assert_eq!((&way["bits"], &way["puzzles"], &way["expected_hashes"]), (&4.into(), &16.into(), &16.into()));
+
+    let solution = solution(&asked);
+    let played = stage.check("/a", &[("authorization", &solution)], "allow cleared");
+    assert_eq!(lines(&played.at_origin, "lime-agent-trust"), ["cleared"]);
+    assert!(lines(&played.at_origin, "authorization").is_empty());
+    let clearance = format!("PoW clearance=\"{}\"", clearance(&played));
+    stage.check("/a", &[("authorization", &solution)], "challenge 401 solution_refused (spent) unknown");
+    stage.check("/b", &[("authorization", &clearance)], "allow cleared");
+    stage.check("/b", &[("lime-authorization", &clearance), ("authorization", "Basic a")], "allow cleared");
+    let two = [("authorization", clearance.as_str()), ("lime-authorization", clearance.as_str())];
+    stage.check("/b", &two, "deny 400 credential_ambiguous unknown");
+}
+
+#[test]
+fn a_program_may_ask_for_one_puzzle() {
+    let stage = Stage::new(site());
+    let asked = stage.play("/a", &[("lime-puzzles", "1")]);
+    assert!(header(&asked, "www-authenticate").contains("puzzles=1,"));
+    stage.check("/a", &[("authorization", &solution(&asked))], "allow cleared");
+}
+
+#[test]
+fn a_browser_is_shown_a_page_where_it_wants_one() {
+    let stage = Stage::new(site());
+    let asked = stage.check("/a", &BROWSER, "challenge 403 clearance_required unknown");
+    let Verdict::Respond(reply) = &asked.outcome.verdict else { panic!() };
+    let page = std::str::from_utf8(&reply.body).unwrap();
+    assert!(page.contains("One moment, please") && page.contains("lime-gw1."), "{page}");
+    assert!(!page.contains("redir") && !header(&asked, "content-security-policy").contains("unsafe-inline"));
+    assert!(header(&asked, "set-cookie").starts_with("__Host-lime-ticket=lime-gw1."));
+    for (method, sent) in [
+        (Method::GET, &[("accept", "text/html"), ("sec-fetch-dest", "image")][..]),
+        (Method::POST, &BROWSER[..]),
+        (Method::GET, &[("accept", "application/json")]),
+        (Method::GET, &[]),
+    ] {
+        let played = stage.play_as(&method, "/a", sent);
+        let Verdict::Respond(reply) = &played.outcome.verdict else { panic!() };
+        assert_eq!(reply.status, 401, "{method} {sent:?}");
+    }
+    // An old browser says nothing of destinations.
+    stage.check("/a", &[("accept", "text/html,*/*;q=0.8")], "challenge 403 clearance_required unknown");
+}
+
+#[test]
+fn who_waited_is_let_in() {
+    let mut stage = Stage::new(site());
+    let asked = stage.play("/a", &BROWSER);
+    let cookie = header(&asked, "set-cookie");
+    let ticket = cookie.split(';').next().unwrap().to_owned();
+    let sent = [BROWSER[0], BROWSER[1], ("cookie", ticket.as_str())];
+    stage.now = NOW.plus(seconds(4));
+    let early = stage.check("/a", &sent, "challenge 403 clearance_required (too_early) unknown");
+    let Verdict::Respond(reply) = &early.outcome.verdict else { panic!() };
+    assert!(!reply.headers.iter().any(|(name, _)| name == "set-cookie"), "the ticket is kept");
+    stage.now = NOW.plus(seconds(6));
+    let played = stage.check("/a", &sent, "allow cleared");
+    assert!(lines(&played.at_origin, "cookie").is_empty());
+    stage.check("/a", &sent, "challenge 403 clearance_required (spent) unknown");
+}
+
+#[test]
+fn a_passport_needs_no_work_and_work_is_no_passport() {
+    let stage = Stage::new(site());
+    stage.check("/a", &[("authorization", &bearer(&token()))], "allow passport");
+    let asked = stage.play("/a", &[]);
+    let played = stage.check("/a", &[("authorization", &solution(&asked))], "allow cleared");
+    let clearance = format!("PoW clearance=\"{}\"", clearance(&played));
+    stage.check("/agents/x", &[("authorization", &clearance)], "deny 401 passport_required unknown");
+    stage.check("/a", &[("authorization", "Bearer ls1.x")], "deny 401 invalid_token (seal) unknown");
+}
+
+#[test]
+fn more_work_counts_for_less_and_not_the_other_way_round() {
+    let stage = Stage::new(site());
+    let easy = stage.play("/a", &[]);
+    let easy = clearance(&stage.check("/a", &[("authorization", &solution(&easy))], "allow cleared"));
+    let easy = format!("__Host-lime-clearance={easy}");
+    stage.check("/hard/x", &[("cookie", &easy)], "challenge 401 clearance_required (not_enough) unknown");
+    let hard = stage.play("/hard/x", &[]);
+    let hard = clearance(&stage.check("/hard/x", &[("authorization", &solution(&hard))], "allow cleared"));
+    let hard = format!("__Host-lime-clearance={hard}");
+    stage.check("/hard/x", &[("cookie", &hard)], "allow cleared");
+    stage.check("/a", &[("cookie", &hard)], "allow cleared");
+}
+
+#[test]
+fn a_clearance_is_good_for_so_many_requests() {
+    let challenge = Challenge { bits: 4, requests: 3, ..Challenge::default() };
+    let policy = Arc::new(Policy { challenge, ..Policy::new("few", Require::Cleared) });
+    let stage = Stage::new(Site { policy, ..site() });
+    let asked = stage.play("/a", &[]);
+    let clearance = clearance(&stage.check("/a", &[("authorization", &solution(&asked))], "allow cleared"));
+    let sent = format!("PoW clearance=\"{clearance}\"");
+    stage.check("/a", &[("authorization", &sent)], "allow cleared");
+    stage.check("/a", &[("authorization", &sent)], "allow cleared");
+    stage.check("/a", &[("authorization", &sent)], "challenge 401 clearance_required (used_up) unknown");
+}
+
+#[test]
+fn what_robots_and_certificates_need_is_open_exactly() {
+    let stage = Stage::new(site());
+    for path in
+        ["/robots.txt", "/favicon.ico", "/sitemap.xml", "/.well-known/security.txt", "/.well-known/acme-challenge/a-_9"]
+    {
+        stage.check(path, &[], "allow unknown");
+        assert!(matches!(stage.play_as(&Method::POST, path, &[]).outcome.verdict, Verdict::Respond(_)), "{path}");
+    }
+    for path in
+        ["/robots.txt/", "/a/robots.txt", "/x.rss", "/ROBOTS.TXT", "/.well-known/acme-challenge/", "/robots.txtx"]
+    {
+        stage.check(path, &[], "challenge 401 clearance_required unknown");
+    }
+    for path in ["/.well-known/acme-challenge/../../admin", "/robots.txt/../admin", "/.well-known/acme-challenge/a/b"] {
+        let played = stage.play(path, &[]);
+        assert!(matches!(played.outcome.verdict, Verdict::Respond(_)), "{path}");
+    }
+}
+
+#[test]
+fn a_crawler_waits_for_the_dns_and_is_never_forbidden() {
+    let stage = Stage::new(site());
+    let sent = [("user-agent", "Mozilla/5.0 (compatible; Googlebot/2.1)"), ("accept", "text/html")];
+    let first = stage.check("/a", &sent, "deny 503 crawler_unconfirmed unknown");
+    let (client, crawler) = first.outcome.decision.claim.unwrap();
+    assert_eq!((Some(client), crawler), (stage.client, &CRAWLERS[0]));
+    assert!(!header(&first, "retry-after").is_empty());
+    stage.shared.crawlers.keep(client, crawler, CrawlerVerdict::Unconfirmed);
+    let second = stage.check("/a", &sent, "deny 503 crawler_unconfirmed unknown");
+    assert!(second.outcome.decision.claim.is_none());
+    stage.shared.crawlers.keep(client, crawler, CrawlerVerdict::Confirmed);
+    stage.check("/a", &sent, "allow unknown");
+}
+
+#[test]
+fn what_a_request_weighs_may_let_it_in_or_shut_it_out() {
+    let policy = "require = 'cleared'\n[policy.p.challenge]\nbits = 5\nopen_under = 3\nrefuse_over = 9\n\
+                  [[policy.p.challenge.weight]]\nuser_agent = '*evil*'\nmore = 5\n\
+                  [[policy.p.challenge.weight]]\nuser_agent = '*kind*'\nless = 3\n\
+                  [[policy.p.challenge.weight]]\nuser_agent = '*odd*'\nmore = 2\n";
+    let file = format!(
+        "[policy.p]\n{policy}[[site]]\nurl = 'https://a.example'\norigin = 'http://127.0.0.1:3000'\npolicy = 'p'\n"
+    );
+    let file = config::Gateway::parse(&file, std::path::Path::new("lime.toml"), &|_| None).unwrap();
+    let stage = Stage::new(Site { mode: Mode::Enforce, ..Site::clone(&file.sites[0]) });
+    stage.check("/a", &[("user-agent", "kind")], "allow unknown");
+    stage.check("/a", &[("user-agent", "evil")], "deny 403 stranger_denied unknown");
+    let asked = stage.check("/a", &[("user-agent", "odd")], "challenge 401 clearance_required unknown");
+    assert!(header(&asked, "www-authenticate").contains("bits=7,"));
+}
+
+#[test]
+fn in_observe_nobody_is_asked() {
+    let stage = Stage::new(Site { mode: Mode::Observe, ..site() });
+    stage.check("/a", &[], "would_deny clearance_required unknown");
+    stage.check("/a", &BROWSER, "would_deny clearance_required unknown");
+}
+
+#[test]
+fn a_page_that_loads_itself_again_and_again_explains() {
+    let mut stage = Stage::new(site());
+    let sent = [BROWSER[0], BROWSER[1], ("sec-fetch-site", "same-origin")];
+    let page = |stage: &Stage, sent: &[(&str, &str)]| {
+        let played = stage.play("/a", sent);
+        let Verdict::Respond(reply) = played.outcome.verdict else { panic!() };
+        String::from_utf8(reply.body.to_vec()).unwrap()
+    };
+    for _ in 0..4 {
+        assert!(page(&stage, &sent).contains("http-equiv=\"refresh\""));
+    }
+    let last = page(&stage, &sent);
+    assert!(
+        !last.contains("http-equiv=\"refresh\"") && !last.contains("<script") && last.contains("That did not work")
+    );
+    assert!(page(&stage, &BROWSER).contains("<script"), "a visit is none of them");
+    stage.now = UnixTime::from_secs(NOW.as_secs() + 120);
+    assert!(page(&stage, &sent).contains("http-equiv=\"refresh\""));
+}

@@ -1,0 +1,130 @@
+//! Asking strangers for work, and `/.lime/pow`, where a page hands it in.
+
+use config::{Policy, Require};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, SET_COOKIE};
+use http::{HeaderValue, Method, StatusCode};
+use serde_json::json;
+
+use super::Chain;
+use crate::challenge::{Granted, ProofRefusal};
+use crate::credential::Work;
+use crate::interstitial::Shown;
+use crate::stranger::{Asked, Form};
+use crate::{
+    Asks, Decision, DecisionWord, Fault, Moment, Outcome, Reason, Reply, Request, Verdict, WorkEvent, refusal,
+};
+
+impl Chain {
+    /// The answer that asks for work: a page that does it by itself, or a document.
+    pub(super) fn ask(
+        &self,
+        request: &Request<'_>,
+        moment: &Moment<'_>,
+        policy: &Policy,
+        asked: &Asked,
+        (reason, detail): (Reason, &str),
+    ) -> (Reply, WorkEvent) {
+        let strangers = self.strangers(request, policy, moment);
+        let made = strangers.set(asked);
+        let event = WorkEvent::Asked { bits: made.bits, form: asked.form() };
+        let interstitial = self.interstitial.as_ref().filter(|_| asked.form() == Form::Page);
+        let Some(interstitial) = interstitial else {
+            return (refusal::challenge(&self.site, reason, request.request_id, detail, &made), event);
+        };
+        let wait = strangers.set_wait(asked);
+        let shown = Shown {
+            made: &made,
+            wait_seconds: wait.as_ref().map(|(seconds, _)| *seconds),
+            is_last_try: strangers.is_last_try(),
+        };
+        let mut reply = interstitial.page(&self.site, request.headers, request.request_id, &shown);
+        let ticket = wait.and_then(|(_, ticket)| ticket);
+        reply.headers.extend(ticket.map(|ticket| (SET_COOKIE, ticket)));
+        (reply, event)
+    }
+
+    /// `/.lime/pow`: POST hands work in, as `Lime-Authorization: PoW ..`; GET says whether the clearance came back.
+    pub fn work(&self, request: &Request<'_>, moment: &Moment<'_>) -> Outcome {
+        let Some(policy) = self.hardest() else { return turned_away(self, request, Reason::NotFound) };
+        let shown = self.reader().read(request.headers);
+        let strangers = self.strangers(request, policy, moment);
+        if *request.method == Method::GET || *request.method == Method::HEAD {
+            let admitted = shown.clearance.map(|text| self.shared.challenger.admit(text, &strangers.stranger));
+            return answered(document(&json!({ "cleared": matches!(admitted, Some(Ok(_))) })), None);
+        }
+        let judged = match shown.work {
+            Some(Work::Proof(proof)) => {
+                let policies = self.site.policies().map(|policy| &**policy);
+                self.shared.challenger.redeem(&proof, &strangers.stranger, policies).map_err(Some)
+            }
+            Some(Work::Clearance(_) | Work::Malformed) => Err(Some(ProofRefusal::Malformed)),
+            None => Err(None),
+        };
+        match judged {
+            Ok(granted) => {
+                let requests = granted.cleared.requests(&policy.challenge);
+                let expires_in = granted.lives.as_secs();
+                let mut reply = document(&json!({ "cleared": true, "expires_in": expires_in, "requests": requests }));
+                reply.headers.extend(granted.headers(&self.site, request.headers));
+                answered(reply, Some(granted.event()))
+            }
+            Err(refused) => self.ask_again(request, moment, policy, refused),
+        }
+    }
+
+    fn ask_again(
+        &self,
+        request: &Request<'_>,
+        moment: &Moment<'_>,
+        policy: &Policy,
+        refused: Option<ProofRefusal>,
+    ) -> Outcome {
+        let strangers = self.strangers(request, policy, moment);
+        let asked = strangers.asked_again(refused);
+        let reason = if refused.is_some() { Reason::SolutionRefused } else { Reason::ClearanceRequired };
+        let detail = refused.map_or(reason.meaning(), ProofRefusal::detail);
+        let made = strangers.set(&asked);
+        let reply = refusal::challenge(&self.site, reason, request.request_id, detail, &made);
+        let work = Some(WorkEvent::Asked { bits: made.bits, form: asked.form() });
+        let fault = refused.map(Fault::Work);
+        let decision = Decision { word: reason.decision_word(), reason: Some(reason), fault, work, ..of_the_gateway() };
+        Outcome { verdict: Verdict::Respond(Box::new(reply)), decision }
+    }
+
+    /// The policy that asks strangers for the most work: what is done for it does everywhere at the site.
+    fn hardest(&self) -> Option<&Policy> {
+        let cleared = self.site.policies().filter(|policy| policy.require == Require::Cleared);
+        cleared.max_by_key(|policy| policy.challenge.bits).map(|policy| &**policy)
+    }
+}
+
+impl Granted {
+    /// For the log.
+    pub(super) fn event(&self) -> WorkEvent {
+        WorkEvent::Done { bits: self.cleared.bits, earned: self.cleared.earned, took: self.took }
+    }
+}
+
+fn of_the_gateway() -> Decision {
+    Decision { policy: Some(Asks::Gateway), ..Decision::undecided() }
+}
+
+fn turned_away(chain: &Chain, request: &Request<'_>, reason: Reason) -> Outcome {
+    let accepts = crate::Accepts::of(request.headers);
+    let reply = crate::refuse(Some(&chain.site), reason, request.request_id, accepts, None);
+    let decision = Decision { word: reason.decision_word(), reason: Some(reason), ..of_the_gateway() };
+    Outcome { verdict: Verdict::Respond(Box::new(reply)), decision }
+}
+
+fn answered(reply: Reply, work: Option<WorkEvent>) -> Outcome {
+    let decision = Decision { word: DecisionWord::Allow, work, ..of_the_gateway() };
+    Outcome { verdict: Verdict::Respond(Box::new(reply)), decision }
+}
+
+fn document(body: &serde_json::Value) -> Reply {
+    let headers = vec![
+        (CONTENT_TYPE, HeaderValue::from_static("application/json")),
+        (CACHE_CONTROL, HeaderValue::from_static("no-store")),
+    ];
+    Reply { status: StatusCode::OK, headers, body: body.to_string().into() }
+}

@@ -1,0 +1,320 @@
+//! What becomes of somebody without an identity where work is asked for.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use config::{Challenge, Crawlers, Limit, LimitPer, Policy, Rate, Site, Weighed};
+use http::header::{ACCEPT, SET_COOKIE, WWW_AUTHENTICATE};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use pow::Puzzles;
+
+use crate::challenge::{Bound, Challenger, Cleared, Granted, Made, Proof, ProofRefusal, Stranger};
+use crate::cookie::{Kept, Names};
+use crate::crawler::{Crawler, CrawlerVerdict, CrawlerVerdicts};
+use crate::credential::{Shown, Work};
+use crate::limiter::{Granted as Within, Limiter};
+use crate::network::Network;
+use crate::{Accepts, Reason, Request};
+
+/// `Lime-Clearance`: what a program gets for its work.
+pub(crate) const CLEARANCE: HeaderName = HeaderName::from_static("lime-clearance");
+
+/// `Lime-Puzzles: 1` asks for one puzzle in place of sixteen.
+const PUZZLES: HeaderName = HeaderName::from_static("lime-puzzles");
+
+const FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
+const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+const FETCH_USER: HeaderName = HeaderName::from_static("sec-fetch-user");
+
+/// What nobody is asked for work for, exactly: robots are told where they may go, and certificates renewed.
+const ALWAYS_OPEN: [&[u8]; 4] = [b"/robots.txt", b"/favicon.ico", b"/sitemap.xml", b"/.well-known/security.txt"];
+const ACME: &[u8] = b"/.well-known/acme-challenge/";
+
+/// A page that loads itself so often in a minute does not get through.
+const PAGES_A_MINUTE: u32 = 4;
+
+/// The numbers of these limits among all of a process.
+const BUDGETS: u64 = 0x6275_6467_6574;
+const PAGES: u64 = 0x0070_6167_6573;
+
+/// A clearance that a challenge waits for in place of work may be asked for again so many times longer.
+const WAIT_MAX: Duration = Duration::from_secs(60);
+
+/// What strangers are judged with.
+#[derive(Debug)]
+pub(crate) struct Strangers<'a> {
+    pub(crate) site: &'a Site,
+    pub(crate) challenger: &'a Challenger,
+    pub(crate) crawlers: &'a CrawlerVerdicts,
+    pub(crate) limiter: &'a Limiter,
+    pub(crate) policy: &'a Policy,
+    pub(crate) request: &'a Request<'a>,
+    pub(crate) stranger: Stranger<'a>,
+}
+
+/// Somebody who may go on.
+#[derive(Debug)]
+pub(crate) enum Passed {
+    /// Nothing is asked here, or of him.
+    Unasked,
+    /// He has done what was asked, now or before.
+    Cleared(Option<Granted>),
+}
+
+/// Somebody who may not.
+#[derive(Debug)]
+pub(crate) struct Turned {
+    pub(crate) reason: Reason,
+    pub(crate) refusal: Option<ProofRefusal>,
+    /// What he may do about it.
+    pub(crate) task: Option<Asked>,
+    /// Who says that he is a crawler, where that is to be looked up.
+    pub(crate) claim: Option<(IpAddr, &'static Crawler)>,
+}
+
+/// Work that is asked for, of which no challenge is made yet.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Asked {
+    bits: u8,
+    bound: Bound,
+    form: Form,
+    /// One who waits already, and for how long still.
+    waits_already: bool,
+}
+
+/// In which form somebody is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// A page that works by itself.
+    Page,
+    /// A document for a program.
+    Program,
+}
+
+impl Form {
+    /// The word in metrics.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Page => "page",
+            Self::Program => "program",
+        }
+    }
+
+    /// A page is for what a browser shows as one (Fetch Metadata, else `Accept`).
+    fn of(request: &Request<'_>) -> Self {
+        let is_read = *request.method == Method::GET || *request.method == Method::HEAD;
+        let is_document = match request.headers.get(FETCH_DEST) {
+            Some(destination) => destination == "document",
+            None => request.headers.contains_key(ACCEPT) && Accepts::of(request.headers) == Accepts::Html,
+        };
+        if is_read && is_document { Self::Page } else { Self::Program }
+    }
+
+    const fn bits_max(self) -> u8 {
+        match self {
+            Self::Page => Challenge::BROWSER_BITS_MAX,
+            Self::Program => Challenge::PROGRAM_BITS_MAX,
+        }
+    }
+}
+
+impl Strangers<'_> {
+    /// Whether somebody may go on, who showed this.
+    pub(crate) fn judge(&self, shown: &Shown<'_>) -> Result<Passed, Turned> {
+        if self.is_always_open() {
+            return Ok(Passed::Unasked);
+        }
+        let challenge = &self.policy.challenge;
+        let weight = self.weight();
+        if weight < i32::from(challenge.open_under) {
+            return Ok(Passed::Unasked);
+        }
+        if challenge.refuse_over.is_some_and(|most| weight > i32::from(most)) {
+            return Err(Turned { reason: Reason::StrangerDenied, refusal: None, task: None, claim: None });
+        }
+        if challenge.crawlers == Crawlers::Verify
+            && let Some(crawler) = Crawler::claimed(self.request.headers)
+        {
+            return self.judge_crawler(crawler);
+        }
+        let bits = u8::try_from(weight.max(1)).unwrap_or(u8::MAX);
+        let form = Form::of(self.request);
+        let asked = Asked { bits, bound: Bound::Network, form, waits_already: false };
+        match self.judge_work(shown, bits) {
+            Some(Ok(granted)) => Ok(Passed::Cleared(granted)),
+            Some(Err((reason, refusal))) => {
+                let bound = if refusal == ProofRefusal::OtherNetwork { Bound::Nowhere } else { Bound::Network };
+                let waits_already = refusal == ProofRefusal::TooEarly;
+                let task = Some(Asked { bound, waits_already, ..asked });
+                Err(Turned { reason, refusal: Some(refusal), task, claim: None })
+            }
+            None => Err(Turned { reason: Reason::ClearanceRequired, refusal: None, task: Some(asked), claim: None }),
+        }
+    }
+
+    /// The bits that are asked for, by the policy and its weights.
+    pub(crate) fn weight(&self) -> i32 {
+        let Request { path, headers, client, .. } = *self.request;
+        let challenge = &self.policy.challenge;
+        i32::from(challenge.bits).saturating_add(challenge.weights.of(&Weighed { path, headers, client }))
+    }
+
+    fn is_always_open(&self) -> bool {
+        let Request { method, path, .. } = *self.request;
+        let is_read = *method == Method::GET || *method == Method::HEAD;
+        let is_logo = self.site.page.logo.as_ref().is_some_and(|logo| logo.as_bytes() == path);
+        is_read && (is_logo || ALWAYS_OPEN.contains(&path) || path.strip_prefix(ACME).is_some_and(is_one_segment))
+    }
+
+    fn judge_crawler(&self, crawler: &'static Crawler) -> Result<Passed, Turned> {
+        let client = self.request.client;
+        let claim = match client.map(|client| (client, self.crawlers.of(client, crawler))) {
+            Some((_, Some(CrawlerVerdict::Confirmed))) => return Ok(Passed::Unasked),
+            Some((_, Some(CrawlerVerdict::Unconfirmed))) | None => None,
+            Some((client, None)) => Some((client, crawler)),
+        };
+        Err(Turned { reason: Reason::CrawlerUnconfirmed, refusal: None, task: None, claim })
+    }
+
+    /// `None` where no work was shown.
+    fn judge_work(&self, shown: &Shown<'_>, bits: u8) -> Option<Result<Option<Granted>, (Reason, ProofRefusal)>> {
+        let refused = |refusal| (Reason::SolutionRefused, refusal);
+        match (shown.work, shown.clearance, shown.ticket) {
+            (Some(Work::Proof(proof)), _, _) => Some(self.redeem(&proof, bits).map(Some).map_err(refused)),
+            (Some(Work::Malformed), _, _) => Some(Err(refused(ProofRefusal::Malformed))),
+            (Some(Work::Clearance(text)), _, _) => Some(self.admit(text, bits).map(|()| None)),
+            (None, Some(text), ticket) => match (self.admit(text, bits), ticket) {
+                (Ok(()), _) => Some(Ok(None)),
+                (Err(_), Some(ticket)) => Some(self.redeem_ticket(ticket, bits)),
+                (Err(refusal), None) => Some(Err(refusal)),
+            },
+            (None, None, Some(ticket)) => Some(self.redeem_ticket(ticket, bits)),
+            (None, None, None) => None,
+        }
+    }
+
+    fn redeem(&self, proof: &Proof<'_>, bits: u8) -> Result<Granted, ProofRefusal> {
+        let policies = self.site.policies().map(|policy| &**policy);
+        let granted = self.challenger.redeem(proof, &self.stranger, policies)?;
+        self.spend(&granted.cleared, bits)?;
+        Ok(granted)
+    }
+
+    fn redeem_ticket(&self, ticket: &str, bits: u8) -> Result<Option<Granted>, (Reason, ProofRefusal)> {
+        let proof = Proof { challenge: ticket, nonces: "" };
+        self.redeem(&proof, bits).map(Some).map_err(|refusal| (Reason::ClearanceRequired, refusal))
+    }
+
+    fn admit(&self, text: &str, bits: u8) -> Result<(), (Reason, ProofRefusal)> {
+        let admitted = self.challenger.admit(text, &self.stranger);
+        admitted.and_then(|cleared| self.spend(&cleared, bits)).map_err(|refusal| (Reason::ClearanceRequired, refusal))
+    }
+
+    /// Takes a request off a clearance.
+    fn spend(&self, cleared: &Cleared, bits: u8) -> Result<(), ProofRefusal> {
+        // No browser could do more.
+        if cleared.bits < bits.min(Challenge::BROWSER_BITS_MAX) {
+            return Err(ProofRefusal::NotEnough);
+        }
+        let challenge = &self.policy.challenge;
+        let requests = cleared.requests(challenge);
+        let rate = Rate { count: requests, period: challenge.lifetime };
+        let limit = Limit { per: LimitPer::Client, rate, burst: requests };
+        match self.limiter.take(BUDGETS, &cleared.sid, &limit, self.stranger.elapsed).granted {
+            Within::Yes => Ok(()),
+            Within::No { .. } => Err(ProofRefusal::UsedUp),
+        }
+    }
+
+    /// What is asked of a page whose work did not count, or that asks for more of it.
+    pub(crate) fn asked_again(&self, refused: Option<ProofRefusal>) -> Asked {
+        let bits = u8::try_from(self.weight().max(1)).unwrap_or(u8::MAX).min(Challenge::BROWSER_BITS_MAX);
+        let bound = if refused == Some(ProofRefusal::OtherNetwork) { Bound::Nowhere } else { Bound::Network };
+        let is_browser = self.request.headers.contains_key(FETCH_SITE);
+        let form = if is_browser { Form::Page } else { Form::Program };
+        Asked { bits, bound, form, waits_already: false }
+    }
+
+    /// Makes the challenge that was asked for.
+    pub(crate) fn set(&self, asked: &Asked) -> Made {
+        let puzzles = match (asked.form, self.request.headers.get(PUZZLES)) {
+            (Form::Program, Some(count)) if count == "1" => Puzzles::One,
+            _ => Puzzles::Sixteen,
+        };
+        let bits = (asked.bits, asked.form.bits_max());
+        self.challenger.set_work(&self.stranger, self.policy, bits, puzzles, asked.bound)
+    }
+
+    /// The cookie of one who waits, and how many seconds he does; no cookie for one who waits already.
+    pub(crate) fn set_wait(&self, asked: &Asked) -> Option<(u64, Option<HeaderValue>)> {
+        let wait = self.policy.challenge.wait?;
+        let wait = wait.saturating_mul(1 << self.challenger.surcharge(&self.stranger)).min(WAIT_MAX.max(wait));
+        // A second more, so that who comes back is not a moment too early.
+        let seconds = wait.as_secs() + 1;
+        if asked.waits_already {
+            return Some((seconds, None));
+        }
+        let ticket = self.challenger.set_wait(&self.stranger, self.policy, asked.bits, wait);
+        let lives = wait + Duration::from_mins(2);
+        Some((seconds, Names::at(self.site).set(Kept::Ticket, &ticket, lives)))
+    }
+
+    /// Whether a page loads itself again and again: then it explains, and no longer does.
+    pub(crate) fn is_last_try(&self) -> bool {
+        let headers = self.request.headers;
+        let by_itself = match (headers.get(FETCH_SITE), headers.get(FETCH_USER)) {
+            (Some(site), None) => site == "same-origin",
+            (Some(_), Some(_)) => false,
+            (None, _) => true,
+        };
+        let Some(client) = self.request.client.filter(|_| by_itself) else { return false };
+        let mut subject = Network::narrow(client).as_bytes().to_vec();
+        subject.extend_from_slice(self.request.path);
+        subject.extend(headers.get(http::header::USER_AGENT).into_iter().flat_map(|agent| agent.as_bytes()));
+        let rate = Rate { count: PAGES_A_MINUTE, period: Duration::from_mins(1) };
+        let limit = Limit { per: LimitPer::Client, rate, burst: PAGES_A_MINUTE };
+        self.limiter.take(PAGES, &subject, &limit, self.stranger.elapsed).granted != Within::Yes
+    }
+}
+
+impl Asked {
+    pub(crate) const fn form(&self) -> Form {
+        self.form
+    }
+}
+
+impl Granted {
+    /// What is sent with the answer: a program keeps the header; a browser the cookie, which its scripts cannot see.
+    pub(crate) fn headers(&self, site: &Site, headers: &HeaderMap) -> Vec<(HeaderName, HeaderValue)> {
+        let names = Names::at(site);
+        let mut sent = Vec::new();
+        let is_browser = headers.contains_key(FETCH_SITE) || headers.contains_key(FETCH_DEST);
+        if let (false, Ok(text)) = (is_browser, HeaderValue::from_str(&self.text)) {
+            sent.push((CLEARANCE, text));
+        }
+        let cookie = names.set(Kept::Clearance, &self.text, self.lives);
+        sent.extend(cookie.map(|cookie| (SET_COOKIE, cookie)));
+        if headers
+            .get_all(http::header::COOKIE)
+            .iter()
+            .any(|line| names.values(Kept::Ticket, line.as_bytes()).next().is_some())
+        {
+            sent.extend(names.set(Kept::Ticket, "", Duration::ZERO).map(|cookie| (SET_COOKIE, cookie)));
+        }
+        sent
+    }
+}
+
+/// `PoW challenge="…", bits=16, puzzles=16, expires_in=120`.
+pub(crate) fn authenticate(made: &Made) -> Option<(HeaderName, HeaderValue)> {
+    let Made { text, bits, puzzles, lifetime } = made;
+    let (puzzles, seconds) = (puzzles.count(), lifetime.as_secs());
+    let value = format!("PoW challenge=\"{text}\", bits={bits}, puzzles={puzzles}, expires_in={seconds}");
+    HeaderValue::from_str(&value).ok().map(|value| (WWW_AUTHENTICATE, value))
+}
+
+/// A token of an ACME challenge (RFC 8555 §8.3).
+fn is_one_segment(rest: &[u8]) -> bool {
+    !rest.is_empty() && rest.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+}
