@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use reqwest::header::{CONTENT_TYPE, LOCATION, RETRY_AFTER};
+use reqwest::header::RETRY_AFTER;
 use reqwest::{Method, Response, StatusCode, Url};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
@@ -10,10 +10,9 @@ use tokio::time::timeout;
 
 use crate::issuer::{read, send};
 use crate::login::Progress;
+use crate::stranger::{parse, problem_in, refusal};
 use crate::ways_in::{Problem, WayIn};
 use crate::{Agent, ApiBase, Error};
-
-const REDIRECTS_MAX: usize = 10;
 
 /// A gateway's `Retry-After` while a login is pending, at most.
 const POLL_PAUSE_MAX: Duration = Duration::from_secs(5);
@@ -43,38 +42,16 @@ impl Agent {
     /// [`Error`] when the way in is closed, unsafe, or leads elsewhere.
     pub async fn fetch(&self, url: &str, progress: impl Fn(Progress) + Send + Sync) -> Result<Response, Error> {
         let url = parse(url)?;
-        let response = self.follow(url.clone(), None).await?;
-        if response.status() != StatusCode::UNAUTHORIZED || !is_problem(&response) {
-            return Ok(response);
-        }
-        let status = response.status().as_u16();
-        let refusal = read(response, &url.origin().ascii_serialization()).await?;
-        let problem: Problem = serde_json::from_slice(&refusal).unwrap_or_default();
-        let credential = match problem.way_in(status, &url, self.api_base())? {
-            WayIn::Token => self.token(url.host_str().unwrap_or_default()).await?.access_token,
-            WayIn::Login(at) => self.edge_login(&url, at, progress).await?,
+        let stranger = self.stranger();
+        let response = stranger.follow(url.clone(), None).await?;
+        let Some((status, origin)) = refusal(&response, &url) else { return Ok(response) };
+        let problem = problem_in(response, &origin).await?;
+        let authorization = match problem.way_in(status, &url, Some(self.api_base()))? {
+            WayIn::Token => bearer(&self.token(url.host_str().unwrap_or_default()).await?.access_token),
+            WayIn::Login(at) => bearer(&self.edge_login(&url, at, progress).await?),
+            WayIn::Work(work) => work.done(progress).await?,
         };
-        self.follow(url, Some(&credential)).await
-    }
-
-    /// Follows redirects within the origin of `url`; a credential goes nowhere else.
-    async fn follow(&self, url: Url, credential: Option<&SecretString>) -> Result<Response, Error> {
-        let origin = url.origin();
-        let mut next = url;
-        for _ in 0..=REDIRECTS_MAX {
-            let mut request = self.plain(Method::GET, next.clone());
-            if let Some(credential) = credential {
-                request = request.bearer_auth(credential.expose_secret());
-            }
-            let response = send(request, &origin.ascii_serialization()).await?;
-            let location = response.headers().get(LOCATION).and_then(|location| location.to_str().ok());
-            let Some(location) = location.filter(|_| response.status().is_redirection()) else { return Ok(response) };
-            next = next.join(location).map_err(|_| Error::Redirected(location.to_owned()))?;
-            if next.origin() != origin {
-                return Err(Error::Redirected(next.origin().ascii_serialization()));
-            }
-        }
-        Err(Error::TooManyRedirects)
+        stranger.follow(url, Some(&authorization)).await
     }
 
     /// Opens a login at the gateway, approves it at our issuer, and waits for the session.
@@ -85,7 +62,7 @@ impl Agent {
         progress: impl Fn(Progress) + Send + Sync,
     ) -> Result<SecretString, Error> {
         let site = fetched.origin().ascii_serialization();
-        let response = send(self.plain(Method::POST, at), &site).await?;
+        let response = send(self.stranger().request(Method::POST, at), &site).await?;
         let status = response.status();
         let body = read(response, &site).await?;
         if status != StatusCode::CREATED {
@@ -106,7 +83,7 @@ impl Agent {
 
     async fn session(&self, poll: Url, secret: &SecretString, site: &str) -> Result<SecretString, Error> {
         loop {
-            let request = self.plain(Method::GET, poll.clone()).bearer_auth(secret.expose_secret());
+            let request = self.stranger().request(Method::GET, poll.clone()).bearer_auth(secret.expose_secret());
             let response = send(request, site).await?;
             match response.status() {
                 StatusCode::OK => {
@@ -123,15 +100,8 @@ impl Agent {
     }
 }
 
-fn parse(text: &str) -> Result<Url, Error> {
-    let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
-    url.filter(|url| url.username().is_empty() && url.password().is_none())
-        .ok_or_else(|| Error::BadUrl(text.to_owned()))
-}
-
-fn is_problem(response: &Response) -> bool {
-    let kind = response.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
-    kind.is_some_and(|kind| kind.starts_with("application/problem+json"))
+fn bearer(credential: &SecretString) -> SecretString {
+    format!("Bearer {}", credential.expose_secret()).into()
 }
 
 fn pause(response: &Response) -> Duration {

@@ -2,18 +2,18 @@
 
 use std::time::Duration;
 
-use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, Url, redirect};
+use reqwest::{Method, RequestBuilder, Response, StatusCode, Url};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use crate::Error;
+use crate::{Error, Stranger};
 
 /// No answer of an issuer, and no refusal of a gateway, is longer.
 const ANSWER_BYTES_MAX: usize = 64 * 1024;
 
 /// How long a call to the issuer may take, answer included; and how long any peer may say nothing.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+pub(crate) const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The root of an issuer's API, `https://id.example.net/api/v1`.
 #[derive(Clone, Debug)]
@@ -56,7 +56,7 @@ impl ApiBase {
 /// An agent: its token, and the one issuer that token belongs to.
 #[derive(Debug)]
 pub struct Agent {
-    http: Client,
+    stranger: Stranger,
     api_base: ApiBase,
     token: SecretString,
 }
@@ -79,11 +79,7 @@ impl Agent {
     /// # Errors
     /// [`Error::Unreachable`] when no TLS client can be made.
     pub fn new(api_base: ApiBase, token: SecretString) -> Result<Self, Error> {
-        let client = Client::builder().redirect(redirect::Policy::none()).no_proxy();
-        // A page may take as long as it likes, while it comes.
-        let client = client.connect_timeout(REQUEST_TIMEOUT).read_timeout(REQUEST_TIMEOUT).build();
-        let http = client.map_err(|source| Error::Unreachable { origin: api_base.origin(), source })?;
-        Ok(Self { http, api_base, token })
+        Ok(Self { stranger: Stranger::new()?, api_base, token })
     }
 
     /// The issuer this agent belongs to.
@@ -92,14 +88,14 @@ impl Agent {
         &self.api_base
     }
 
-    /// A request to any origin, without a credential of ours.
-    pub(crate) fn plain(&self, method: Method, url: Url) -> RequestBuilder {
-        self.http.request(method, url)
+    /// The same without being anybody.
+    pub(crate) const fn stranger(&self) -> &Stranger {
+        &self.stranger
     }
 
     /// A request to the issuer without the agent's token, for what is public.
     pub(crate) fn public(&self, method: Method, path: &str) -> RequestBuilder {
-        self.http.request(method, self.api_base.join(path)).timeout(REQUEST_TIMEOUT)
+        self.stranger.request_to(method, &self.api_base.join(path)).timeout(REQUEST_TIMEOUT)
     }
 
     /// A request to the issuer with the agent's token. The only place where the token is sent.

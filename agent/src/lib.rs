@@ -6,16 +6,21 @@
 //! another origin. More than [`DIFFICULTY_BITS_MAX`] bits of work are refused.
 //!
 //! This crate must never know a command line or a terminal: progress is a callback. Reading order: [`Agent`], then its
-//! three verbs in `login`, `token` and `fetch`; `ways_in` reads what a gateway's refusal offers.
+//! three verbs in `login`, `token` and `fetch`; `ways_in` reads what a gateway's refusal offers. A [`Stranger`] belongs to no
+//! issuer, and gets in by work alone.
 
 mod error;
 mod fetch;
 mod issuer;
 mod login;
+mod solving;
+mod stranger;
 mod token;
 mod ways_in;
 
 pub use error::Error;
 pub use issuer::{Agent, ApiBase};
-pub use login::{Approval, DIFFICULTY_BITS_MAX, Progress};
+pub use login::{Approval, Progress};
+pub use solving::DIFFICULTY_BITS_MAX;
+pub use stranger::Stranger;
 pub use token::DomainToken;

@@ -1,19 +1,14 @@
 //! Approve a login request: fetch the challenge, look at it, solve it, approve.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use passport::LoginRequestId;
-use pow::Difficulty;
+use pow::Puzzles;
 use reqwest::Method;
 use serde::{Deserialize, Serialize};
 
+use crate::solving::{affordable, solve};
 use crate::{Agent, Error};
-
-/// The hardest challenge an agent solves: seconds on one core. Issuers stop at 20.
-pub const DIFFICULTY_BITS_MAX: u8 = 24;
-
-/// Attempts between two reports of progress: a few milliseconds.
-const SLICE_ATTEMPTS: u64 = 1 << 17;
 
 /// What is happening, for whoever watches.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +17,11 @@ pub enum Progress {
     Challenge {
         /// The origin of the site that opened the login, where the issuer says.
         site: Option<String>,
+        /// Bits of work asked for.
+        difficulty_bits: u8,
+    },
+    /// A gateway asks for work.
+    Work {
         /// Bits of work asked for.
         difficulty_bits: u8,
     },
@@ -89,33 +89,10 @@ impl Agent {
             }
         }
         progress(Progress::Challenge { site, difficulty_bits: difficulty.bits() });
-        let nonce = solve(challenge.pow_challenge, difficulty, progress).await?;
+        let nonces = solve(&challenge.pow_challenge, Puzzles::One, difficulty, progress).await?;
         let path = format!("/modules/agent-login/requests/{request_id}/approve");
-        let body = serde_json::json!({ "pow_nonce": nonce.to_string() });
+        let body = serde_json::json!({ "pow_nonce": nonces.first().map(ToString::to_string) });
         let approve = self.signed_in(Method::POST, &path).header("Content-Type", "application/json");
         self.call(approve.body(body.to_string())).await
     }
-}
-
-fn affordable(difficulty_bits: u64) -> Result<Difficulty, Error> {
-    let bits = u8::try_from(difficulty_bits).ok().filter(|bits| *bits <= DIFFICULTY_BITS_MAX);
-    bits.and_then(Difficulty::new).ok_or(Error::TooHard(difficulty_bits))
-}
-
-async fn solve(challenge: String, difficulty: Difficulty, progress: impl Fn(Progress)) -> Result<u64, Error> {
-    let started = Instant::now();
-    let mut attempts = 0;
-    // Past 2^(bits + 7) attempts the chance of bad luck is nil: such a challenge has no solution of ours.
-    let attempts_max = 1_u64 << (difficulty.bits() + 7).max(20);
-    while attempts < attempts_max {
-        let text = challenge.clone();
-        let slice = move || pow::solve(&text, difficulty, attempts, SLICE_ATTEMPTS);
-        if let Ok(Some(nonce)) = tokio::task::spawn_blocking(slice).await {
-            progress(Progress::Solved { attempts: nonce + 1, took: started.elapsed() });
-            return Ok(nonce);
-        }
-        attempts += SLICE_ATTEMPTS;
-        progress(Progress::Solving { attempts });
-    }
-    Err(Error::TooHard(u64::from(difficulty.bits())))
 }

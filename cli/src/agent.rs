@@ -3,7 +3,7 @@
 use std::env;
 use std::path::PathBuf;
 
-use agent::{Agent, ApiBase, Progress};
+use agent::{Agent, ApiBase, Progress, Stranger};
 use clap::{Args, Subcommand};
 use secrecy::{ExposeSecret, SecretString};
 
@@ -30,7 +30,7 @@ enum Action {
         /// The id the site gave
         request_id: String,
     },
-    /// Fetch a page, logging in where a gateway asks for it
+    /// Fetch a page, logging in or working where a gateway asks for it
     Fetch {
         /// An http or https address
         url: String,
@@ -50,18 +50,17 @@ enum Action {
 
 /// Runs one action.
 pub(crate) async fn run(arguments: Arguments) -> Result<(), Failure> {
-    let agent = agent(&arguments)?;
-    match arguments.action {
+    match &arguments.action {
         Action::Login { request_id } => {
-            let approval = agent.login(&request_id, None, show).await.map_err(Failure::from_error)?;
+            let approval = agent(&arguments)?.login(request_id, None, show).await.map_err(Failure::from_error)?;
             terminal::say(&format!("{} at site {} until {}", approval.status, approval.site_id, approval.expires_at));
         }
         Action::Token { host, header } => {
-            let token = agent.token(&host).await.map_err(Failure::from_error)?;
-            let prefix = if header { "Authorization: Bearer " } else { "" };
+            let token = agent(&arguments)?.token(host).await.map_err(Failure::from_error)?;
+            let prefix = if *header { "Authorization: Bearer " } else { "" };
             terminal::say(&format!("{prefix}{}", token.access_token.expose_secret()));
         }
-        Action::Fetch { url, include } => fetch(&agent, &url, include).await?,
+        Action::Fetch { url, include } => fetch(&arguments, url, *include).await?,
     }
     Ok(())
 }
@@ -85,8 +84,13 @@ fn token(arguments: &Arguments) -> Result<SecretString, Failure> {
     Ok(text.trim().into())
 }
 
-async fn fetch(agent: &Agent, url: &str, include: bool) -> Result<(), Failure> {
-    let fetched = agent.fetch(url, show).await;
+async fn fetch(arguments: &Arguments, url: &str, include: bool) -> Result<(), Failure> {
+    // Without an issuer there is no agent, and where work is asked for none is needed.
+    let fetched = if arguments.api_base.is_some() {
+        agent(arguments)?.fetch(url, show).await
+    } else {
+        Stranger::new().map_err(Failure::from_error)?.fetch(url, show).await
+    };
     terminal::end_progress();
     let mut response = fetched.map_err(Failure::from_error)?;
     if include {
@@ -111,6 +115,9 @@ fn show(progress: Progress) {
         Progress::Challenge { site, difficulty_bits } => {
             let site = site.unwrap_or_else(|| "a site the issuer does not name".to_owned());
             terminal::complain(&format!("logging in at {site}: {difficulty_bits} bits of work"));
+        }
+        Progress::Work { difficulty_bits } => {
+            terminal::complain(&format!("the site asks for {difficulty_bits} bits of work"));
         }
         Progress::Solving { attempts } => terminal::progress(&format!("solving: {attempts} attempts")),
         Progress::Solved { attempts, took } => {

@@ -78,7 +78,7 @@ async fn login(show: Show, places: &Places, registered: &Registered) -> Result<(
             clock
                 .step(2, &format!("the issuer asks the agent for {difficulty_bits} bits of work, to log in at {site}"));
         }
-        Progress::Solving { .. } | Progress::Solved { .. } => {}
+        Progress::Work { .. } | Progress::Solving { .. } | Progress::Solved { .. } => {}
     };
     let approval = agent.login(&opened.request_id, Some(&places.gateway), progress).await;
     let approval = approval.map_err(|error| refused(&error, registered))?;
