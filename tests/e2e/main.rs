@@ -8,6 +8,7 @@
 #![cfg(test)]
 
 mod agent;
+mod challenge;
 mod changes;
 mod crash;
 mod documents;

@@ -39,7 +39,7 @@ pub use echo::{Echo, Reached};
 pub use gateway::Gateway;
 pub use http2::{End, Frames, Http2, frame, header_block};
 pub use issuer::{Agent, Challenge, Issuer, IssuerSetup, Registered};
-pub use lime::{Output, lime, rounds};
+pub use lime::{Output, lime, report, rounds};
 pub use nginx::Nginx;
 pub use port::free_port;
 pub use process::Process;

@@ -84,7 +84,7 @@ pub(crate) fn show(text: &str) {
 }
 
 /// Adds a line to the report that `tests/run` repeats at its end, if it asked for one.
-pub(crate) fn report(line: &str) {
+pub fn report(line: &str) {
     if let Some(path) = env::var_os("LIME_TEST_REPORTS") {
         let mut file = fs::OpenOptions::new().append(true).create(true).open(path).unwrap();
         std::io::Write::write_all(&mut file, format!("{line}\n").as_bytes()).unwrap();
