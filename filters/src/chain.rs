@@ -106,6 +106,12 @@ impl Chain {
         &self.site
     }
 
+    /// Whether strangers are asked for work anywhere at the site.
+    #[must_use]
+    pub const fn asks_for_work(&self) -> bool {
+        self.interstitial.is_some()
+    }
+
     /// Decides about a request, `mode` being what the site does about it now. `edits` are new ones; they are to be applied
     /// if it goes on.
     ///

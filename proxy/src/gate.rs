@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use config::Mode;
-use filters::{Accepts, Asks, Decision, DecisionWord, HeaderEdit, Reason, Reply, Verdict, judge_head, refuse};
+use filters::{Accepts, Asks, Decision, DecisionWord, HeaderEdit, Reason, Reply, Trust, Verdict, judge_head, refuse};
 use http::HeaderValue;
 use http::header::{ALLOW, USER_AGENT};
 use pingora::http::{RequestHeader, ResponseHeader};
@@ -34,6 +34,9 @@ use crate::{bounds, downstream, live};
 
 /// Idle connections of clients are kept for so long, in seconds; browsers close theirs earlier or soon after.
 pub(crate) const KEEPALIVE_SECONDS: u64 = 60;
+
+/// Of the connections, this part of them is kept for those who are known or have worked.
+const RESERVED_PART: usize = 5;
 
 /// A client that owes us the rest of a body and sends nothing for so long is gone.
 const READ_TIMEOUT: Duration = Duration::from_secs(60);
@@ -62,6 +65,8 @@ pub(crate) struct Shared {
     /// What operators said of modes.
     pub(crate) overrides: Arc<Overrides>,
     pub(crate) crawlers: CrawlerNames,
+    /// Most connections of clients.
+    pub(crate) connections_max: u32,
     pub(crate) has_warned: AtomicBool,
     /// Wakes what runs in the name of an agent.
     pub(crate) reconsider: Arc<Notify>,
@@ -151,8 +156,20 @@ impl Gate {
             }
             return Ok(false);
         };
+        if context.site.clone().is_some_and(|site| self.is_reserved(&site, context)) {
+            session.set_keepalive(None);
+        }
         downstream::answer(session, reply).await?;
         Ok(true)
+    }
+
+    /// Whether what is left of the connections is for those who showed a passport or did some work: a site that asks
+    /// strangers for work keeps a share for them. Strangers may still be told how to get in, and are let go then.
+    fn is_reserved(&self, site: &Site, context: &Context) -> bool {
+        let open = usize::try_from(self.metrics().connections.get()).unwrap_or_default();
+        let most = usize::try_from(self.shared.connections_max).unwrap_or(usize::MAX);
+        let is_crowded = open > most - most / RESERVED_PART;
+        is_crowded && context.decision.trust == Trust::Unknown && site.chain.asks_for_work()
     }
 
     /// `None`: the request goes on.
@@ -179,6 +196,9 @@ impl Gate {
         let outcome = self.judge(site, &asked, &mut context.edits);
         context.decision = outcome.decision;
         match outcome.verdict {
+            Verdict::Continue if self.is_reserved(site, context) => {
+                Some(refusal(session, context, Some(site), Reason::Overloaded))
+            }
             Verdict::Respond(reply) => Some(*reply),
             Verdict::Continue => {
                 admit(header, context, site);

@@ -369,3 +369,28 @@ fn a_flood_of_strangers_leaves_memory_flat() {
     report(&format!("challenges: {rate:.0} a second over new connections, memory {before} -> {after} KiB"));
     assert!(after < before + 4 * 1024, "{before} -> {after} KiB");
 }
+
+#[test]
+fn the_last_connections_are_for_those_who_are_known_or_have_worked() {
+    let origin = Stub::saying("x");
+    let gateway = Gateway::start(|url, _| {
+        format!(
+            "[server]\nconnections_max = 20\n[policy.people]\nrequire = \"cleared\"\nchallenge = {{ bits = {BITS} }}\n\
+             [[site]]\nurl = \"{url}\"\norigin = \"{}\"\nmode = \"enforce\"\npolicy = \"people\"\nopen = [\"/open/*\"]\n",
+            origin.url
+        )
+    });
+    let reply = post(&gateway, &asked(&gateway.get("/a").send()).solved()).send();
+    let clearance = format!("PoW clearance=\"{}\"", reply.header("lime-clearance").unwrap());
+    assert_eq!(gateway.get("/open/x").send().status, 200);
+    let idle: Vec<_> = (0..17).map(|_| http::connect(gateway.address()).unwrap()).collect();
+    until("they are counted", || gateway.counted("lime_gateway_connections") >= 17);
+    let reply = gateway.get("/open/x").send();
+    assert_eq!((reply.status, reply.reason().as_str()), (503, "overloaded"));
+    assert_eq!(reply.header("connection"), Some("close"));
+    // He may still get in by work.
+    asked(&gateway.get("/a").send());
+    assert_eq!(gateway.get("/a").header("Authorization", &clearance).send().status, 200);
+    drop(idle);
+    until("there is room again", || gateway.get("/open/x").send().status == 200);
+}

@@ -63,6 +63,7 @@ pub(super) fn prepare(config: &config::Gateway, out: impl io::Write + Send + 'st
         log,
         ids: RequestIds::new(seed),
         overrides: Arc::clone(&ground.overrides),
+        connections_max: server.connections_max,
         crawlers: CrawlerNames::new(Arc::clone(&ground.shared.crawlers)),
         has_warned: AtomicBool::new(false),
         reconsider,
