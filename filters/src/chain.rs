@@ -273,6 +273,9 @@ impl Chain {
             Within::No { retry_after } => {
                 let mut headers = Vec::from(Met::headers(&met));
                 headers.push((RETRY_AFTER, HeaderValue::from(whole_seconds(retry_after))));
+                // What was just solved is spent: its clearance is to be kept for later.
+                let granted = admitted.cleared.flatten();
+                headers.extend(granted.iter().flat_map(|granted| granted.headers(&self.site, request.headers)));
                 Err(Refused { headers, identity: admitted.identity, ..Refused::because(Reason::RateLimited) })
             }
         }

@@ -7,10 +7,10 @@ use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use aws_lc_rs::digest;
 use config::{Challenge, Policy};
 use passport::UnixTime;
 use pow::{Difficulty, Puzzles};
+use sha2::{Digest as _, Sha256};
 
 use crate::network::Network;
 
@@ -24,8 +24,9 @@ pub use keys::ChallengeKeys;
 pub use layout::Earned;
 pub(crate) use layout::{CHALLENGE_PREFIX, CLEARANCE_PREFIX};
 use layout::{Grant, Scope, Task, Terms};
+pub use proof::Proof;
 pub use proof::ProofRefusal;
-pub(crate) use proof::{Proof, Shown, read};
+pub(crate) use proof::{Shown, read};
 use solves::Solves;
 use spent::{Spending, Spent};
 
@@ -56,26 +57,33 @@ pub struct Challenger {
 
 /// Who asks, and for what.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Stranger<'a> {
+pub struct Stranger<'a> {
     /// In lower case, without the port.
-    pub(crate) host: &'a str,
-    pub(crate) client: Option<IpAddr>,
-    pub(crate) now: UnixTime,
-    pub(crate) elapsed: Duration,
+    pub host: &'a str,
+    /// Where from; `None` where that says nothing.
+    pub client: Option<IpAddr>,
+    /// The time.
+    pub now: UnixTime,
+    /// The time by a clock that nobody sets.
+    pub elapsed: Duration,
 }
 
 /// A challenge that was made.
 #[derive(Clone, Debug)]
-pub(crate) struct Made {
-    pub(crate) text: String,
-    pub(crate) bits: u8,
-    pub(crate) puzzles: Puzzles,
-    pub(crate) lifetime: Duration,
+pub struct Made {
+    /// What is to be solved.
+    pub text: String,
+    /// Of all puzzles together.
+    pub bits: u8,
+    /// Into how many it is cut.
+    pub puzzles: Puzzles,
+    /// How long it counts.
+    pub lifetime: Duration,
 }
 
 /// For whom a challenge counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Bound {
+pub enum Bound {
     /// The network that asks.
     Network,
     /// Any: whoever changes between two networks would be asked for ever.
@@ -84,21 +92,28 @@ pub(crate) enum Bound {
 
 /// Somebody who did what was asked. Only verification makes one.
 #[derive(Clone, Debug)]
-pub(crate) struct Cleared {
+pub struct Cleared {
     /// Which clearance, for its budget.
-    pub(crate) sid: [u8; 16],
-    pub(crate) bits: u8,
-    pub(crate) earned: Earned,
+    pub sid: [u8; 16],
+    /// How much was done for it.
+    pub bits: u8,
+    /// How.
+    pub earned: Earned,
 }
 
 /// A clearance that was just earned.
 #[derive(Clone, Debug)]
-pub(crate) struct Granted {
-    pub(crate) cleared: Cleared,
-    pub(crate) text: String,
-    pub(crate) lives: Duration,
+pub struct Granted {
+    /// What it is.
+    pub cleared: Cleared,
+    /// What is sent with every request.
+    pub text: String,
+    /// How long it counts.
+    pub lives: Duration,
+    /// How many requests it is good for, where the challenge was set.
+    pub requests: u32,
     /// From the challenge to its solution.
-    pub(crate) took: Duration,
+    pub took: Duration,
 }
 
 impl Challenger {
@@ -110,7 +125,8 @@ impl Challenger {
 
     /// Makes a challenge to work. `bits` are those of the policy and its weights; what comes on top is added here, up to
     /// `bits_max`.
-    pub(crate) fn set_work(
+    #[must_use]
+    pub fn set_work(
         &self,
         stranger: &Stranger<'_>,
         policy: &Policy,
@@ -177,7 +193,10 @@ impl Challenger {
 
     /// Judges a proof, what is cheap first, and spends its challenge: that is the last thing that can fail. The challenge
     /// must be one for the host and one of `policies`.
-    pub(crate) fn redeem<'p>(
+    ///
+    /// # Errors
+    /// [`ProofRefusal`].
+    pub fn redeem<'p>(
         &self,
         proof: &Proof<'_>,
         stranger: &Stranger<'_>,
@@ -222,7 +241,8 @@ impl Challenger {
             bind: if terms.bind == keys::UNBOUND { keys::UNBOUND } else { self.keys.current().bind(client) },
         };
         let cleared = Cleared { sid: terms.salt, bits: terms.bits, earned };
-        Ok(Granted { cleared, text: grant.seal(self.keys.current()), lives, took: now.since(terms.issued_at) })
+        let (requests, text) = (cleared.requests(&policy.challenge), grant.seal(self.keys.current()));
+        Ok(Granted { cleared, text, lives, requests, took: now.since(terms.issued_at) })
     }
 
     /// Judges a clearance.
@@ -270,13 +290,11 @@ fn judge(terms: &Terms, proof: &Proof<'_>, now: UnixTime) -> Result<Earned, Proo
 
 /// A host alone, or a policy there. Neither has a NUL.
 fn scope(host: &str, policy: Option<&Policy>) -> Scope {
-    let mut context = digest::Context::new(&digest::SHA256);
-    context.update(host.as_bytes());
+    let mut hash = Sha256::new().chain_update(host);
     if let Some(policy) = policy {
-        context.update(b"\0");
-        context.update(policy.name.as_bytes());
+        hash = hash.chain_update(b"\0").chain_update(policy.name.as_bytes());
     }
-    context.finish().as_ref().first_chunk().copied().unwrap_or_default()
+    hash.finalize().first_chunk().copied().unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -47,7 +47,7 @@ mod view;
 
 pub use assets::asset;
 pub use chain::{Chain, Shared};
-pub use challenge::{ChallengeKeys, Challenger, Earned, ProofRefusal};
+pub use challenge::{Bound, ChallengeKeys, Challenger, Cleared, Earned, Granted, Made, Proof, ProofRefusal, Stranger};
 pub use cookie::{cookie_name, set_cookie};
 pub use crawler::{CRAWLERS, Crawler, CrawlerVerdict, CrawlerVerdicts};
 pub use credential::LIME_AUTHORIZATION;
@@ -64,7 +64,7 @@ pub use refusal::refuse;
 pub use request::{Accepts, Request};
 pub use revocation::{RevocationRow, Revocations, SubjectKind};
 pub use session::{LoginSecret, SESSION_PREFIX, SESSION_TTL_MAX, Session, SessionKeys};
-pub use stranger::Form;
+pub use stranger::{Form, PUZZLES};
 pub use verdict::{Decision, DecisionWord, Outcome, Reply, Verdict, WorkEvent};
 pub use verified_cache::VerifiedCache;
 pub use view::{Contact, IssuerMoment, IssuerView, Moment};

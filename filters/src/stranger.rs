@@ -1,5 +1,7 @@
 //! What becomes of somebody without an identity where work is asked for.
 
+use std::collections::hash_map::DefaultHasher;
+use std::hash::{Hash as _, Hasher as _};
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -20,7 +22,7 @@ use crate::{Accepts, Reason, Request};
 pub(crate) const CLEARANCE: HeaderName = HeaderName::from_static("lime-clearance");
 
 /// `Lime-Puzzles: 1` asks for one puzzle in place of sixteen.
-const PUZZLES: HeaderName = HeaderName::from_static("lime-puzzles");
+pub const PUZZLES: HeaderName = HeaderName::from_static("lime-puzzles");
 
 const FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
@@ -30,14 +32,17 @@ const FETCH_USER: HeaderName = HeaderName::from_static("sec-fetch-user");
 const ALWAYS_OPEN: [&[u8]; 4] = [b"/robots.txt", b"/favicon.ico", b"/sitemap.xml", b"/.well-known/security.txt"];
 const ACME: &[u8] = b"/.well-known/acme-challenge/";
 
-/// A page that loads itself so often in a minute does not get through.
-const PAGES_A_MINUTE: u32 = 4;
+/// A page that loads itself so often does not get through.
+const PAGES_MAX: u32 = 3;
+
+/// So many waits are to pass before it is believed once more.
+const WAITS_PER_PAGE: u32 = 8;
 
 /// The numbers of these limits among all of a process.
 const BUDGETS: u64 = 0x6275_6467_6574;
 const PAGES: u64 = 0x0070_6167_6573;
 
-/// A clearance that a challenge waits for in place of work may be asked for again so many times longer.
+/// Longest that anybody waits for what a surcharge adds.
 const WAIT_MAX: Duration = Duration::from_secs(60);
 
 /// What strangers are judged with.
@@ -111,6 +116,11 @@ impl Form {
         if is_read && is_document { Self::Page } else { Self::Program }
     }
 
+    /// Whether a browser is about to show the answer as a page.
+    pub(crate) fn is_shown(headers: &HeaderMap) -> bool {
+        headers.get(FETCH_DEST).is_some_and(|destination| destination == "document")
+    }
+
     const fn bits_max(self) -> u8 {
         match self {
             Self::Page => Challenge::BROWSER_BITS_MAX,
@@ -127,7 +137,7 @@ impl Strangers<'_> {
         }
         let challenge = &self.policy.challenge;
         let weight = self.weight();
-        if weight < i32::from(challenge.open_under) {
+        if challenge.open_under > 0 && weight < i32::from(challenge.open_under) {
             return Ok(Passed::Unasked);
         }
         if challenge.refuse_over.is_some_and(|most| weight > i32::from(most)) {
@@ -221,7 +231,10 @@ impl Strangers<'_> {
         let requests = cleared.requests(challenge);
         let rate = Rate { count: requests, period: challenge.lifetime };
         let limit = Limit { per: LimitPer::Client, rate, burst: requests };
-        match self.limiter.take(BUDGETS, &cleared.sid, &limit, self.stranger.elapsed).granted {
+        // Each policy counts for itself: what it lets through is its own affair.
+        let mut hasher = DefaultHasher::new();
+        (BUDGETS, &self.policy.name).hash(&mut hasher);
+        match self.limiter.take(hasher.finish(), &cleared.sid, &limit, self.stranger.elapsed).granted {
             Within::Yes => Ok(()),
             Within::No { .. } => Err(ProofRefusal::UsedUp),
         }
@@ -246,10 +259,15 @@ impl Strangers<'_> {
         self.challenger.set_work(&self.stranger, self.policy, bits, puzzles, asked.bound)
     }
 
+    /// How long one waits who cannot work; the longer, the more a network solves.
+    fn wait(&self) -> Option<Duration> {
+        let wait = self.policy.challenge.wait?;
+        Some(wait.saturating_mul(1 << self.challenger.surcharge(&self.stranger)).min(WAIT_MAX.max(wait)))
+    }
+
     /// The cookie of one who waits, and how many seconds he does; no cookie for one who waits already.
     pub(crate) fn set_wait(&self, asked: &Asked) -> Option<(u64, Option<HeaderValue>)> {
-        let wait = self.policy.challenge.wait?;
-        let wait = wait.saturating_mul(1 << self.challenger.surcharge(&self.stranger)).min(WAIT_MAX.max(wait));
+        let wait = self.wait()?;
         // A second more, so that who comes back is not a moment too early.
         let seconds = wait.as_secs() + 1;
         if asked.waits_already {
@@ -268,12 +286,17 @@ impl Strangers<'_> {
             (Some(_), Some(_)) => false,
             (None, _) => true,
         };
-        let Some(client) = self.request.client.filter(|_| by_itself) else { return false };
-        let mut subject = Network::narrow(client).as_bytes().to_vec();
+        if !by_itself {
+            return false;
+        }
+        // Behind one address that says nothing, those who are alike count as one.
+        let network = self.request.client.map(Network::narrow);
+        let mut subject = network.map(|network| network.as_bytes().to_vec()).unwrap_or_default();
         subject.extend_from_slice(self.request.path);
         subject.extend(headers.get(http::header::USER_AGENT).into_iter().flat_map(|agent| agent.as_bytes()));
-        let rate = Rate { count: PAGES_A_MINUTE, period: Duration::from_mins(1) };
-        let limit = Limit { per: LimitPer::Client, rate, burst: PAGES_A_MINUTE };
+        let period = (self.wait().unwrap_or_default() * WAITS_PER_PAGE * PAGES_MAX).max(Duration::from_mins(1));
+        let rate = Rate { count: PAGES_MAX, period };
+        let limit = Limit { per: LimitPer::Client, rate, burst: PAGES_MAX };
         self.limiter.take(PAGES, &subject, &limit, self.stranger.elapsed).granted != Within::Yes
     }
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use filters::{
-    Edits, HeaderEdit, IDENTITY_HEADERS, LIME_AUTHORIZATION, Reason, Reply, Verdict, is_own_path, is_reserved,
+    Edits, HeaderEdit, IDENTITY_HEADERS, LIME_AUTHORIZATION, PUZZLES, Reason, Reply, Verdict, is_own_path, is_reserved,
 };
 use http::header::{AUTHORIZATION, COOKIE, HOST, HeaderName, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
@@ -148,7 +148,8 @@ impl<'a> Original<'a> {
         bounds::judge_method(&self.method)?;
         // The asking proxy replaces these with what it is answered; of other spellings it knows nothing.
         let is_replaced = |name: &HeaderName| *name == LIME_AUTHORIZATION || IDENTITY_HEADERS.contains(name);
-        let is_harmless = |name: &HeaderName| !is_reserved(name) || is_replaced(name);
+        // Nobody is told anything by the number of puzzles.
+        let is_harmless = |name: &HeaderName| !is_reserved(name) || is_replaced(name) || *name == PUZZLES;
         if headers.keys().all(is_harmless) { Ok(()) } else { Err(Reason::HeaderReserved) }
     }
 

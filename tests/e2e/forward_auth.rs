@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use lime_tests::http::{self, Reply, Request};
-use lime_tests::{Issuer, Process, Stub, free_port, until};
+use lime_tests::{Issuer, Output, Process, Stub, free_port, lime, until};
 use tempfile::TempDir;
 
 use crate::scene::Scene;
@@ -208,6 +208,24 @@ fn a_site_behind(kind: Kind) {
     // Its own pages.
     assert_eq!(front.get("/.lime/help").send().status, 200);
     assert_eq!(front.get("/.well-known/lime").send().status, 200);
+    work_gets_in(kind, &front);
+}
+
+/// Strangers who work get in through a proxy too.
+fn work_gets_in(kind: Kind, front: &Front) {
+    let file = front.scene.gateway.file();
+    let text = fs::read_to_string(file).unwrap().replace("protect = [\"/agents/*\"]", "policy = \"cleared\"");
+    fs::write(file, text).unwrap();
+    let reloaded = lime(["reload", "-c", file.to_str().unwrap()]).output().unwrap();
+    assert!(reloaded.status.success(), "{reloaded:?}");
+    let mut python = Command::new("python3");
+    python.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/python/solve.py")).arg(format!("{}/a", front.url));
+    let output = Output::of(python);
+    assert_eq!((output.code, output.stdout.trim()), (0, "from the site"), "{kind:?}: {}", output.stderr);
+    let page = front.get("/a").header("Accept", "text/html").header("Sec-Fetch-Dest", "document").send();
+    assert!(page.status == 403 && page.text().contains("lime-gw1."), "{kind:?}: {} {}", page.status, page.text());
+    let ticket = page.header("set-cookie").unwrap_or_else(|| panic!("{kind:?}: {:?}", page.headers));
+    assert!(ticket.starts_with("lime-ticket="), "{ticket}");
 }
 
 #[test]

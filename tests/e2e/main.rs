@@ -8,6 +8,7 @@
 #![cfg(test)]
 
 mod agent;
+mod browser;
 mod challenge;
 mod changes;
 mod crash;

@@ -1,8 +1,8 @@
 //! Asking strangers for work, and `/.lime/pow`, where a page hands it in.
 
 use config::{Policy, Require};
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, SET_COOKIE};
-use http::{HeaderValue, Method, StatusCode};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, SET_COOKIE, WWW_AUTHENTICATE};
+use http::{HeaderName, HeaderValue, Method, StatusCode};
 use serde_json::json;
 
 use super::Chain;
@@ -11,7 +11,8 @@ use crate::credential::Work;
 use crate::interstitial::Shown;
 use crate::stranger::{Asked, Form};
 use crate::{
-    Asks, Decision, DecisionWord, Fault, Moment, Outcome, Reason, Reply, Request, Verdict, WorkEvent, refusal,
+    Accepts, Asks, Decision, DecisionWord, Fault, Moment, Outcome, Reason, Reply, Request, Verdict, WorkEvent, refusal,
+    refuse,
 };
 
 impl Chain {
@@ -29,7 +30,13 @@ impl Chain {
         let event = WorkEvent::Asked { bits: made.bits, form: asked.form() };
         let interstitial = self.interstitial.as_ref().filter(|_| asked.form() == Form::Page);
         let Some(interstitial) = interstitial else {
-            return (refusal::challenge(&self.site, reason, request.request_id, detail, &made), event);
+            let mut reply = refusal::challenge(&self.site, reason, request.request_id, detail, &made);
+            if Form::is_shown(request.headers) {
+                // A form that was sent: nobody but its sender can send it again.
+                let page = refuse(Some(&self.site), reason, request.request_id, Accepts::Html, None);
+                reply = Reply { headers: with_challenge(page.headers, &reply), ..page };
+            }
+            return (reply, event);
         };
         let wait = strangers.set_wait(asked);
         let shown = Shown {
@@ -62,8 +69,7 @@ impl Chain {
         };
         match judged {
             Ok(granted) => {
-                let requests = granted.cleared.requests(&policy.challenge);
-                let expires_in = granted.lives.as_secs();
+                let (requests, expires_in) = (granted.requests, granted.lives.as_secs());
                 let mut reply = document(&json!({ "cleared": true, "expires_in": expires_in, "requests": requests }));
                 reply.headers.extend(granted.headers(&self.site, request.headers));
                 answered(reply, Some(granted.event()))
@@ -98,6 +104,13 @@ impl Chain {
     }
 }
 
+/// The headers of a page, with what a document says of the challenge.
+fn with_challenge(mut headers: Vec<(HeaderName, HeaderValue)>, document: &Reply) -> Vec<(HeaderName, HeaderValue)> {
+    headers.retain(|(name, _)| *name != WWW_AUTHENTICATE);
+    headers.extend(document.headers.iter().filter(|(name, _)| *name == WWW_AUTHENTICATE).cloned());
+    headers
+}
+
 impl Granted {
     /// For the log.
     pub(super) fn event(&self) -> WorkEvent {
@@ -110,8 +123,8 @@ fn of_the_gateway() -> Decision {
 }
 
 fn turned_away(chain: &Chain, request: &Request<'_>, reason: Reason) -> Outcome {
-    let accepts = crate::Accepts::of(request.headers);
-    let reply = crate::refuse(Some(&chain.site), reason, request.request_id, accepts, None);
+    let accepts = Accepts::of(request.headers);
+    let reply = refuse(Some(&chain.site), reason, request.request_id, accepts, None);
     let decision = Decision { word: reason.decision_word(), reason: Some(reason), ..of_the_gateway() };
     Outcome { verdict: Verdict::Respond(Box::new(reply)), decision }
 }

@@ -1,9 +1,11 @@
 use std::fmt;
 use std::net::IpAddr;
 
-use aws_lc_rs::{constant_time, hmac};
+use aws_lc_rs::constant_time::verify_slices_are_equal;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use sha2::Sha256;
 
-use crate::derive::{derive, root};
+use crate::derive::{Bytes32, derive, root};
 use crate::network::Network;
 
 /// Bytes of an authenticator.
@@ -26,9 +28,10 @@ pub struct ChallengeKeys {
 pub(super) struct Keys {
     /// A name that tells nothing of the keys.
     pub(super) kid: u8,
-    challenge: hmac::Key,
-    clearance: hmac::Key,
-    bind: hmac::Key,
+    // With the key already hashed: what is left of an authenticator are two or three blocks, and no allocation.
+    challenge: Hmac<Sha256>,
+    clearance: Hmac<Sha256>,
+    bind: Hmac<Sha256>,
 }
 
 /// What an authenticator is for: one is never taken for the other.
@@ -52,19 +55,26 @@ impl ChallengeKeys {
     /// The keys under which `mac` is that of `text`, if any are.
     pub(super) fn signer(&self, purpose: Purpose, kid: u8, text: &[u8], mac: &[u8]) -> Option<&Keys> {
         let mut live = std::iter::once(&self.current).chain(&self.previous).filter(|keys| keys.kid == kid);
-        live.find(|keys| constant_time::verify_slices_are_equal(&keys.mac(purpose, text), mac).is_ok())
+        live.find(|keys| verify_slices_are_equal(&keys.mac(purpose, text), mac).is_ok())
     }
 }
 
 impl Keys {
     fn derive_from(secret: &[u8; 32]) -> Self {
         let root = root(secret);
-        let naming: hmac::Key = derive(&root, b"name of the challenge key", hmac::HMAC_SHA256);
+        let key = |purpose: &[u8]| derive::<_, Bytes32>(&root, purpose, Bytes32::KIND).0;
+        let [kid, ..] = key(b"name of the challenge key");
+        let hmac = |purpose: &[u8]| {
+            // A key is as long as a block, zeros at its end (RFC 2104 §2).
+            let mut block = [0; 64];
+            block.iter_mut().zip(key(purpose)).for_each(|(place, byte)| *place = byte);
+            Hmac::new(&block.into())
+        };
         Self {
-            kid: hmac::sign(&naming, b"").as_ref().first().copied().unwrap_or_default(),
-            challenge: derive(&root, b"challenge", hmac::HMAC_SHA256),
-            clearance: derive(&root, b"clearance", hmac::HMAC_SHA256),
-            bind: derive(&root, b"network of a challenge", hmac::HMAC_SHA256),
+            kid,
+            challenge: hmac(b"challenge"),
+            clearance: hmac(b"clearance"),
+            bind: hmac(b"network of a challenge"),
         }
     }
 
@@ -73,15 +83,21 @@ impl Keys {
             Purpose::Challenge => &self.challenge,
             Purpose::Clearance => &self.clearance,
         };
-        hmac::sign(key, text).as_ref().first_chunk().copied().unwrap_or_default()
+        leading(key, text)
     }
 
     /// Binds to a network as wide as a provider's customers move in.
     pub(super) fn bind(&self, client: Option<IpAddr>) -> Bind {
         let Some(client) = client else { return UNBOUND };
         let network = Network::wide(client);
-        hmac::sign(&self.bind, network.as_bytes()).as_ref().first_chunk().copied().unwrap_or_default()
+        leading(&self.bind, network.as_bytes())
     }
+}
+
+/// The first bytes of an authenticator.
+fn leading<const COUNT: usize>(key: &Hmac<Sha256>, text: &[u8]) -> [u8; COUNT] {
+    let mac = key.clone().chain_update(text).finalize().into_bytes();
+    mac.first_chunk().copied().unwrap_or([0; COUNT])
 }
 
 impl fmt::Debug for ChallengeKeys {

@@ -2,10 +2,11 @@
 
 /// A solution, not yet judged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Proof<'a> {
-    pub(crate) challenge: &'a str,
+pub struct Proof<'a> {
+    /// The text of the challenge.
+    pub challenge: &'a str,
     /// In decimal, in order, parted by commas; empty of who waited.
-    pub(crate) nonces: &'a str,
+    pub nonces: &'a str,
 }
 
 /// Longest parameters that are read: a challenge and the longest nonces fit.
