@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use config::{Policy, Require};
 use criterion::{Criterion, criterion_group, criterion_main};
-use filters::{Bound, ChallengeKeys, Challenger, Made, Proof, Stranger};
+use filters::{Bound, ChallengeKeys, Challenger, Fleet, Made, Proof, Stranger};
 use passport::UnixTime;
 use pow::{Difficulty, Puzzles};
 
@@ -32,7 +32,8 @@ fn solved(made: &Made) -> String {
 
 fn challenges(criterion: &mut Criterion) {
     let policy = Policy::new("people", Require::Cleared);
-    let challenger = || Challenger::new(ChallengeKeys::new(&[7; 32], None), [9; 8], UnixTime::from_secs(0));
+    let challenger =
+        || Challenger::new(ChallengeKeys::new(&[7; 32], None), [9; 8], UnixTime::from_secs(0), Fleet::Alone);
     let ours = challenger();
     let make =
         |challenger: &Challenger, puzzles| challenger.set_work(&STRANGER, &policy, (4, 4), puzzles, Bound::Network);
@@ -54,7 +55,7 @@ fn challenges(criterion: &mut Criterion) {
                     let started = Instant::now();
                     for (made, nonces) in &solved {
                         let proof = Proof { challenge: &made.text, nonces };
-                        black_box(ours.redeem(&proof, &STRANGER, [&policy].into_iter())).unwrap();
+                        black_box(ours.redeem(&proof, &STRANGER, [&policy].into_iter(), 0)).unwrap();
                     }
                     took += started.elapsed();
                 }

@@ -103,11 +103,11 @@
     );
   }
 
-  /** Whether the server sees the clearance come back; null if it does not say. */
+  /** The name of the clearance that the server sees come back; false if there is none, null if it does not say. */
   async function seenCleared() {
     const response = await ask({ method: "GET" });
     const answer = response && response.ok ? await response.json().catch(() => null) : null;
-    return answer && typeof answer.cleared === "boolean" ? answer.cleared : null;
+    return answer && typeof answer.cleared === "boolean" ? answer.cleared && answer.clearance : null;
   }
 
   /** The response, or null if there is none. */
@@ -255,7 +255,9 @@
 
   /** Another tab may have done it, or whoever reads the explanation has mended what it names. */
   async function lookAgain() {
-    if (await seenCleared()) goOn();
+    const clearance = await seenCleared();
+    // The one this page was asked for with was not enough.
+    if (clearance && clearance !== data.had) goOn();
   }
 
   function workers() {

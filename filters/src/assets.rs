@@ -32,7 +32,7 @@ const ASSETS: [Asset; 6] = [
 /// A worker has a policy of its own (CSP3 §6.1): it compiles what it is given, and loads from nowhere else.
 const WORKER_CSP: &str = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'";
 
-/// Another one whenever any of them changes: under a URL with it they may be kept for ever.
+/// Another one whenever any of them changes: under a URL with it they are kept for ever.
 static VERSION: LazyLock<String> = LazyLock::new(|| {
     let mut context = digest::Context::new(&digest::SHA256);
     ASSETS.iter().for_each(|asset| context.update(asset.body));
@@ -41,18 +41,19 @@ static VERSION: LazyLock<String> = LazyLock::new(|| {
 
 /// Where a file is, as it is now.
 pub(crate) fn url(name: &str) -> String {
-    format!("{FOLDER}{name}?v={}", *VERSION)
+    format!("{FOLDER}{}/{name}", *VERSION)
 }
 
-/// `GET /.lime/challenge/NAME`. `None` when there is none of this name.
+/// `GET /.lime/challenge/VERSION/NAME`. Another version is that of a node which is being replaced: it is answered with what
+/// there is, and nobody keeps that. `None` when there is none of this name.
 #[must_use]
 pub fn asset(path: &str) -> Option<Reply> {
-    let name = path.strip_prefix(FOLDER)?;
+    let (version, name) = path.strip_prefix(FOLDER)?.split_once('/')?;
+    let caching = if version == *VERSION { "public, max-age=31536000, immutable" } else { "no-store" };
     let asset = ASSETS.iter().find(|asset| asset.name == name)?;
     let headers = vec![
         (CONTENT_TYPE, HeaderValue::from_static(asset.content_type)),
-        // The query names the version; asked for without one, it is not kept long enough to matter.
-        (CACHE_CONTROL, HeaderValue::from_static("public, max-age=86400")),
+        (CACHE_CONTROL, HeaderValue::from_static(caching)),
         (CONTENT_SECURITY_POLICY, HeaderValue::from_static(WORKER_CSP)),
         (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
     ];

@@ -8,7 +8,7 @@ use http::header::{AUTHORIZATION, RETRY_AFTER, SET_COOKIE};
 use http::{HeaderName, HeaderValue};
 use passport::UnixTime;
 
-use crate::challenge::{ChallengeKeys, Challenger, Granted, ProofRefusal, Stranger};
+use crate::challenge::{ChallengeKeys, Challenger, Fleet, Granted, ProofRefusal, Stranger};
 use crate::cookie::clear_cookie;
 use crate::crawler::{Crawler, CrawlerVerdicts};
 use crate::credential::{Reader, Shown};
@@ -42,6 +42,8 @@ pub struct Shared {
     pub cache: Arc<VerifiedCache>,
     /// What was asked how often.
     pub limiter: Arc<Limiter>,
+    /// What is left of clearances.
+    pub budgets: Arc<Limiter>,
     /// What strangers are asked for work with.
     pub challenger: Arc<Challenger>,
     /// What is known of those who call themselves crawlers.
@@ -78,13 +80,19 @@ impl Shared {
     /// What rests on the gateway's secret, and on the one it had before. `process` must be random; `began` is when the
     /// process did.
     #[must_use]
-    pub fn new(secret: &[u8; 32], previous: Option<&[u8; 32]>, process: [u8; 8], began: UnixTime) -> Self {
+    pub fn new(
+        secret: &[u8; 32],
+        previous: Option<&[u8; 32]>,
+        process: [u8; 8],
+        (began, fleet): (UnixTime, Fleet),
+    ) -> Self {
         let keys = ChallengeKeys::new(secret, previous);
         Self {
             sessions: Arc::new(SessionKeys::new(secret, previous)),
             cache: Arc::default(),
             limiter: Arc::default(),
-            challenger: Arc::new(Challenger::new(keys, process, began)),
+            budgets: Arc::default(),
+            challenger: Arc::new(Challenger::new(keys, process, began, fleet)),
             crawlers: Arc::default(),
         }
     }
@@ -240,10 +248,10 @@ impl Chain {
     }
 
     fn strangers<'a>(&'a self, request: &'a Request<'a>, policy: &'a Policy, moment: &Moment<'_>) -> Strangers<'a> {
-        let Shared { challenger, crawlers, limiter, .. } = &self.shared;
-        let Request { host, client, .. } = *request;
-        let stranger = Stranger { host, client, now: moment.now, elapsed: moment.elapsed };
-        Strangers { site: &self.site, challenger, crawlers, limiter, policy, request, stranger }
+        let Shared { challenger, crawlers, budgets, .. } = &self.shared;
+        let (Request { host, client, .. }, elapsed) = (*request, moment.elapsed);
+        let stranger = Stranger { host, client, now: challenger.time(elapsed), elapsed };
+        Strangers { site: &self.site, challenger, crawlers, budgets, policy, request, stranger }
     }
 
     fn can_be_believed(&self, known: IssuerMoment<'_>, moment: &Moment<'_>) -> bool {
@@ -308,7 +316,9 @@ impl Chain {
                 (reply, Some(work))
             }
             _ => {
-                let accepts = Accepts::of(request.headers);
+                // A crawler would take a page for what there is to be found here.
+                let is_crawler = reason == Reason::CrawlerUnconfirmed;
+                let accepts = if is_crawler { Accepts::Document } else { Accepts::of(request.headers) };
                 (refuse(Some(&self.site), reason, request.request_id, accepts, Some(detail)), None)
             }
         };

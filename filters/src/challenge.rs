@@ -53,6 +53,16 @@ pub struct Challenger {
     count: AtomicU64,
     /// When this process began. What others made before may have been spent, and nobody here would know.
     began: UnixTime,
+    fleet: Fleet,
+}
+
+/// Whether others share the secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fleet {
+    /// Nobody does now: what another process made was made before.
+    Alone,
+    /// Others do, and make challenges too.
+    Shared,
 }
 
 /// Who asks, and for what.
@@ -119,8 +129,13 @@ pub struct Granted {
 impl Challenger {
     /// `process` must be random; `began` is when the process did.
     #[must_use]
-    pub fn new(keys: ChallengeKeys, process: [u8; 8], began: UnixTime) -> Self {
-        Self { keys, spent: Spent::new(), solves: Solves::new(), process, count: AtomicU64::new(0), began }
+    pub fn new(keys: ChallengeKeys, process: [u8; 8], began: UnixTime, fleet: Fleet) -> Self {
+        Self { keys, spent: Spent::new(), solves: Solves::new(), process, count: AtomicU64::new(0), began, fleet }
+    }
+
+    /// The time, as long after the beginning as the process has run: whoever sets the clock meanwhile changes nothing.
+    pub(crate) const fn time(&self, elapsed: Duration) -> UnixTime {
+        self.began.plus(elapsed)
     }
 
     /// Makes a challenge to work. `bits` are those of the policy and its weights; what comes on top is added here, up to
@@ -145,9 +160,16 @@ impl Challenger {
     }
 
     /// Makes a challenge to wait, for those who cannot work.
-    pub(crate) fn set_wait(&self, stranger: &Stranger<'_>, policy: &Policy, bits: u8, wait: Duration) -> String {
+    pub(crate) fn set_wait(
+        &self,
+        stranger: &Stranger<'_>,
+        policy: &Policy,
+        bits: u8,
+        wait: Duration,
+        bound: Bound,
+    ) -> String {
         let seconds = u32::try_from(wait.as_secs()).unwrap_or(u32::MAX);
-        self.seal(Task::Wait(seconds), stranger, policy, bits, wait + LIFETIME, Bound::Network)
+        self.seal(Task::Wait(seconds), stranger, policy, bits, wait + LIFETIME, bound)
     }
 
     /// Bits on top of what a policy asks: for a network from which many solutions came, and for all while there is much to
@@ -192,7 +214,7 @@ impl Challenger {
     }
 
     /// Judges a proof, what is cheap first, and spends its challenge: that is the last thing that can fail. The challenge
-    /// must be one for the host and one of `policies`.
+    /// must be one for the host and one of `policies`, of at least `bits_min`.
     ///
     /// # Errors
     /// [`ProofRefusal`].
@@ -201,6 +223,7 @@ impl Challenger {
         proof: &Proof<'_>,
         stranger: &Stranger<'_>,
         policies: impl Iterator<Item = &'p Policy>,
+        bits_min: u8,
     ) -> Result<Granted, ProofRefusal> {
         let (terms, keys) = Terms::open(proof.challenge, &self.keys).ok_or(ProofRefusal::Foreign)?;
         let Stranger { host, client, now, elapsed } = *stranger;
@@ -208,13 +231,17 @@ impl Challenger {
             return Err(ProofRefusal::Expired);
         }
         let is_own = terms.salt.starts_with(&self.process);
-        if !is_own && terms.issued_at <= self.began.plus(CLOCKS_DIFFER) {
+        let is_from_before = self.fleet == Fleet::Alone || terms.issued_at <= self.began.plus(CLOCKS_DIFFER);
+        if !is_own && is_from_before {
             return Err(ProofRefusal::BeforeStart);
         }
         let mut policies = policies.filter(|policy| scope(host, Some(policy)) == terms.scope);
         let policy = policies.next().ok_or(ProofRefusal::OtherPlace)?;
         if terms.bind != keys::UNBOUND && terms.bind != keys.bind(client) {
             return Err(ProofRefusal::OtherNetwork);
+        }
+        if terms.bits < bits_min {
+            return Err(ProofRefusal::NotEnough);
         }
         if self.spent.has(&terms.salt, terms.ends_at()) {
             return Err(ProofRefusal::Spent);

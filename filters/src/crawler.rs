@@ -4,11 +4,12 @@
 
 use std::fmt;
 use std::net::IpAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use http::HeaderMap;
 use http::header::USER_AGENT;
 use ipnet::IpNet;
+use moka::Expiry;
 use moka::sync::Cache;
 
 /// A crawler whose addresses its operator names in the DNS.
@@ -40,12 +41,31 @@ pub const CRAWLERS: &[Crawler] = &[
 pub enum CrawlerVerdict {
     /// It is.
     Confirmed,
-    /// It is not, or nobody can say.
+    /// It is not.
     Unconfirmed,
+    /// Nobody answered in time.
+    NoAnswer,
 }
 
 /// What was found out of those that called themselves crawlers, in memory of a bounded size.
 pub struct CrawlerVerdicts(Cache<(IpAddr, &'static str), CrawlerVerdict>);
+
+/// How long a verdict is kept.
+struct Lives;
+
+impl Expiry<(IpAddr, &'static str), CrawlerVerdict> for Lives {
+    fn expire_after_create(
+        &self,
+        _: &(IpAddr, &'static str),
+        verdict: &CrawlerVerdict,
+        _: Instant,
+    ) -> Option<Duration> {
+        Some(match verdict {
+            CrawlerVerdict::Confirmed | CrawlerVerdict::Unconfirmed => VERDICT_LIVES,
+            CrawlerVerdict::NoAnswer => SILENCE_LIVES,
+        })
+    }
+}
 
 /// Most verdicts that are kept; the oldest go first, and are only looked up again.
 const VERDICTS_MAX: u64 = 10_000;
@@ -53,11 +73,14 @@ const VERDICTS_MAX: u64 = 10_000;
 /// Addresses change hands.
 const VERDICT_LIVES: Duration = Duration::from_hours(1);
 
+/// A resolver that was silent is asked again soon.
+const SILENCE_LIVES: Duration = Duration::from_secs(30);
+
 impl CrawlerVerdicts {
     /// Nothing is known yet.
     #[must_use]
     pub fn new() -> Self {
-        Self(Cache::builder().max_capacity(VERDICTS_MAX).time_to_live(VERDICT_LIVES).build())
+        Self(Cache::builder().max_capacity(VERDICTS_MAX).expire_after(Lives).build())
     }
 
     /// What is known of an address.

@@ -53,6 +53,7 @@ enum Caching {
     #[default]
     AsTheOriginSays,
     Private,
+    Nobody,
 }
 
 impl Edits {
@@ -93,6 +94,10 @@ impl Edits {
 
     /// Gives a clearance with the answer: a program keeps the header, a browser the cookie.
     pub(crate) fn grant(&mut self, granted: Vec<(HeaderName, HeaderValue)>) {
+        // Whoever kept the answer would hand the clearance on.
+        if !granted.is_empty() {
+            self.caching = Caching::Nobody;
+        }
         self.granted = granted;
     }
 
@@ -133,6 +138,7 @@ impl Edits {
         let granted = self.granted.iter().cloned().map(|(name, value)| HeaderEdit::Append(name, value));
         let caching = match self.caching {
             Caching::Private => Some(HeaderEdit::Set(CACHE_CONTROL, kept_private(headers))),
+            Caching::Nobody => Some(HeaderEdit::Set(CACHE_CONTROL, HeaderValue::from_static("private, no-store"))),
             Caching::AsTheOriginSays => None,
         };
         // What the origin says of limits of its own stays.

@@ -37,8 +37,10 @@ pub(crate) struct Shown<'a> {
     pub(crate) made: &'a Made,
     /// Seconds after which a page that is loaded again passes, for those without scripts.
     pub(crate) wait_seconds: Option<u64>,
-    /// Whether the page loaded itself again and again, to no end.
-    pub(crate) is_last_try: bool,
+    /// Whether loading it again has led nowhere.
+    pub(crate) gave_up: bool,
+    /// The clearance that was sent and is not enough: only another one is worth loading the page again for.
+    pub(crate) had: Option<String>,
 }
 
 #[derive(Template)]
@@ -57,7 +59,8 @@ struct Page<'a> {
     data: String,
     scripts: [String; 2],
     wait_seconds: Option<u64>,
-    last_try: bool,
+    /// Loading it again has led nowhere.
+    gave_up: bool,
     explanation: String,
 }
 
@@ -73,6 +76,7 @@ struct Data<'a> {
     wasm: String,
     wasm_simd: String,
     post: &'static str,
+    had: Option<&'a str>,
     texts: &'a Map<String, Value>,
 }
 
@@ -108,7 +112,7 @@ impl Interstitial {
     }
 
     fn render(&self, site: &Site, locale: &Locale, request_id: &str, shown: &Shown<'_>) -> String {
-        let Shown { made, wait_seconds, is_last_try } = *shown;
+        let Shown { made, wait_seconds, gave_up, had } = shown;
         let data = Data {
             challenge: &made.text,
             bits: made.bits,
@@ -119,6 +123,7 @@ impl Interstitial {
             wasm: assets::url("solver.wasm"),
             wasm_simd: assets::url("solver-simd.wasm"),
             post: "/.lime/pow",
+            had: had.as_deref(),
             texts: &locale.said,
         };
         let page = Page {
@@ -134,8 +139,8 @@ impl Interstitial {
             host: site.url.host(),
             data: in_a_script(&data),
             scripts: [assets::url("solve.js"), assets::url("page.js")],
-            wait_seconds,
-            last_try: is_last_try,
+            wait_seconds: *wait_seconds,
+            gave_up: *gave_up,
             explanation: explanation(site, Reason::ClearanceRequired),
         };
         page.render().unwrap_or_default()

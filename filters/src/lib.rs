@@ -47,7 +47,9 @@ mod view;
 
 pub use assets::asset;
 pub use chain::{Chain, Shared};
-pub use challenge::{Bound, ChallengeKeys, Challenger, Cleared, Earned, Granted, Made, Proof, ProofRefusal, Stranger};
+pub use challenge::{
+    Bound, ChallengeKeys, Challenger, Cleared, Earned, Fleet, Granted, Made, Proof, ProofRefusal, Stranger,
+};
 pub use cookie::{cookie_name, set_cookie};
 pub use crawler::{CRAWLERS, Crawler, CrawlerVerdict, CrawlerVerdicts};
 pub use credential::LIME_AUTHORIZATION;

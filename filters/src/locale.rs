@@ -33,7 +33,6 @@ pub(crate) struct Texts {
     pub(crate) no_script: String,
     pub(crate) late: String,
     pub(crate) wait_button: String,
-    pub(crate) trouble_title: String,
     pub(crate) trouble_again: String,
     pub(crate) check_cookies: String,
     pub(crate) check_clock: String,

@@ -86,6 +86,20 @@ fn is_plain(path: &[u8]) -> bool {
 
 /// Calls `look` with every other reading of `path`: all that any order of the steps below can make of it, decoded not at
 /// all, once and twice.
+/// The path as it came, and as servers may read it: at most eight, each once.
+pub(crate) fn readings(path: &[u8]) -> Vec<Vec<u8>> {
+    let mut found: Vec<Vec<u8>> = vec![path.to_vec()];
+    let keep = |reading: &[u8]| {
+        if !found.iter().any(|known| known == reading) {
+            found.push(reading.to_vec());
+        }
+        Ok(())
+    };
+    // The error is that of a reading nobody refuses here.
+    for_each_reading(path, keep).unwrap_or_default();
+    found
+}
+
 fn for_each_reading(path: &[u8], mut look: impl FnMut(&[u8]) -> Result<(), Reason>) -> Result<(), Reason> {
     let mut seen = HashSet::from([path.to_vec()]);
     let mut level = vec![path.to_vec()];

@@ -239,11 +239,16 @@ impl Reason {
     /// How a request that was turned away for this is logged.
     #[must_use]
     pub const fn decision_word(self) -> DecisionWord {
-        if matches!(self, Self::ClearanceRequired | Self::SolutionRefused) {
+        if self.asks_for_work() {
             return DecisionWord::Challenge;
         }
         let is_ours = self.status().as_u16() >= 500 && !matches!(self, Self::CrawlerUnconfirmed);
         if is_ours { DecisionWord::Error } else { DecisionWord::Deny }
+    }
+
+    /// Whether work is the remedy.
+    pub(crate) const fn asks_for_work(self) -> bool {
+        matches!(self, Self::ClearanceRequired | Self::SolutionRefused)
     }
 
     /// Whether showing a credential, or a better one, is the remedy.

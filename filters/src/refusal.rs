@@ -198,7 +198,10 @@ impl<'a> Problem<'a> {
             request_id,
             detail,
             issuer: site_says(|site| site.issuers.first().map(|issuer| issuer.url.as_str())),
-            ways_in: site.filter(|_| reason.asks_for_credential()).map(ways_in),
+            ways_in: site.filter(|_| reason.asks_for_credential()).map(|site| {
+                let is_way = |way: &WayIn<'_>| reason.asks_for_work() || !matches!(way, WayIn::ProofOfWork { .. });
+                ways_in(site).into_iter().filter(is_way).collect()
+            }),
         }
     }
 

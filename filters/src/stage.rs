@@ -9,11 +9,13 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use passport::{AccessToken, KeySet, OwnerLevel, Passport as _, SigningKey, SiteId, UnixTime, jwks_document};
 
 use crate::{
-    Chain, Contact, Edits, HeaderEdit, IssuerMoment, IssuerView, Moment, Outcome, Request, Revocations, Session,
+    Chain, Contact, Edits, Fleet, HeaderEdit, IssuerMoment, IssuerView, Moment, Outcome, Request, Revocations, Session,
     Shared, Verdict,
 };
 
 pub(crate) const NOW: UnixTime = UnixTime::from_secs(1_800_000_000);
+/// When the process did.
+const BEGAN: UnixTime = UnixTime::from_secs(1_799_990_000);
 pub(crate) const ISSUER: &str = "https://id.example.net";
 
 /// The issuer's key, and one that nobody published.
@@ -146,7 +148,7 @@ impl Stage {
         let view = IssuerView { keys, generation: 1, revocations, contact: Contact::Kept, last_contact: Some(NOW) };
         Self {
             site,
-            shared: Shared::new(&[7; 32], None, [9; 8], ago(3600)),
+            shared: Shared::new(&[7; 32], None, [9; 8], (BEGAN, Fleet::Alone)),
             host: None,
             view: Some(view),
             others: Vec::new(),
@@ -176,7 +178,7 @@ impl Stage {
         let request = Request { method, host, path, headers: &headers, client, request_id: "01JD" };
         let mut issuers = vec![IssuerMoment { view: self.view.as_ref(), site_id: self.site_id.as_ref() }];
         issuers.extend(self.others.iter().map(|view| IssuerMoment { view: Some(view), site_id: None }));
-        let moment = Moment { now: self.now, elapsed: Duration::from_secs(self.now.as_secs()), issuers: &issuers };
+        let moment = Moment { now: self.now, elapsed: self.now.since(BEGAN), issuers: &issuers };
         let mut edits = Edits::new();
         let outcome = chain.run(&request, self.site.mode, &moment, &mut edits);
         let at_origin = applied(&headers, edits.request(&headers));

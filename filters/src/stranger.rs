@@ -6,17 +6,17 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use config::{Challenge, Crawlers, Limit, LimitPer, Policy, Rate, Site, Weighed};
-use http::header::{ACCEPT, SET_COOKIE, WWW_AUTHENTICATE};
+use http::header::{ACCEPT, REFERER, SET_COOKIE, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use pow::Puzzles;
 
-use crate::challenge::{Bound, Challenger, Cleared, Granted, Made, Proof, ProofRefusal, Stranger};
+use crate::challenge::{Bound, Challenger, Cleared, Earned, Granted, Made, Proof, ProofRefusal, Stranger};
 use crate::cookie::{Kept, Names};
 use crate::crawler::{Crawler, CrawlerVerdict, CrawlerVerdicts};
 use crate::credential::{Shown, Work};
 use crate::limiter::{Granted as Within, Limiter};
 use crate::network::Network;
-use crate::{Accepts, Reason, Request};
+use crate::{Accepts, Reason, Request, path};
 
 /// `Lime-Clearance`: what a program gets for its work.
 pub(crate) const CLEARANCE: HeaderName = HeaderName::from_static("lime-clearance");
@@ -32,15 +32,9 @@ const FETCH_USER: HeaderName = HeaderName::from_static("sec-fetch-user");
 const ALWAYS_OPEN: [&[u8]; 4] = [b"/robots.txt", b"/favicon.ico", b"/sitemap.xml", b"/.well-known/security.txt"];
 const ACME: &[u8] = b"/.well-known/acme-challenge/";
 
-/// A page that loads itself so often does not get through.
-const PAGES_MAX: u32 = 3;
-
-/// So many waits are to pass before it is believed once more.
-const WAITS_PER_PAGE: u32 = 8;
-
-/// The numbers of these limits among all of a process.
-const BUDGETS: u64 = 0x6275_6467_6574;
-const PAGES: u64 = 0x0070_6167_6573;
+/// Most who wait of one network, and in how long: waiting costs nothing.
+const PATIENT_MAX: u32 = 30;
+const PATIENT_PERIOD: Duration = Duration::from_mins(10);
 
 /// Longest that anybody waits for what a surcharge adds.
 const WAIT_MAX: Duration = Duration::from_secs(60);
@@ -51,7 +45,8 @@ pub(crate) struct Strangers<'a> {
     pub(crate) site: &'a Site,
     pub(crate) challenger: &'a Challenger,
     pub(crate) crawlers: &'a CrawlerVerdicts,
-    pub(crate) limiter: &'a Limiter,
+    /// What is left of clearances. Only whoever has one gets here, so that nobody else's debt is in the way.
+    pub(crate) budgets: &'a Limiter,
     pub(crate) policy: &'a Policy,
     pub(crate) request: &'a Request<'a>,
     pub(crate) stranger: Stranger<'a>,
@@ -83,7 +78,7 @@ pub(crate) struct Asked {
     bits: u8,
     bound: Bound,
     form: Form,
-    /// One who waits already, and for how long still.
+    /// Whether he waits already.
     waits_already: bool,
 }
 
@@ -167,7 +162,10 @@ impl Strangers<'_> {
     pub(crate) fn weight(&self) -> i32 {
         let Request { path, headers, client, .. } = *self.request;
         let challenge = &self.policy.challenge;
-        i32::from(challenge.bits).saturating_add(challenge.weights.of(&Weighed { path, headers, client }))
+        // As servers may read the path, the one that weighs most counts: an encoded letter makes nothing lighter.
+        let readings = path::readings(path);
+        let weights = readings.iter().map(|path| challenge.weights.of(&Weighed { path, headers, client }));
+        i32::from(challenge.bits).saturating_add(weights.max().unwrap_or_default())
     }
 
     fn is_always_open(&self) -> bool {
@@ -181,7 +179,7 @@ impl Strangers<'_> {
         let client = self.request.client;
         let claim = match client.map(|client| (client, self.crawlers.of(client, crawler))) {
             Some((_, Some(CrawlerVerdict::Confirmed))) => return Ok(Passed::Unasked),
-            Some((_, Some(CrawlerVerdict::Unconfirmed))) | None => None,
+            Some((_, Some(CrawlerVerdict::Unconfirmed | CrawlerVerdict::NoAnswer))) | None => None,
             Some((client, None)) => Some((client, crawler)),
         };
         Err(Turned { reason: Reason::CrawlerUnconfirmed, refusal: None, task: None, claim })
@@ -206,14 +204,24 @@ impl Strangers<'_> {
 
     fn redeem(&self, proof: &Proof<'_>, bits: u8) -> Result<Granted, ProofRefusal> {
         let policies = self.site.policies().map(|policy| &**policy);
-        let granted = self.challenger.redeem(proof, &self.stranger, policies)?;
+        let bits_min = bits.min(Challenge::BROWSER_BITS_MAX);
+        let granted = self.challenger.redeem(proof, &self.stranger, policies, bits_min)?;
         self.spend(&granted.cleared, bits)?;
         Ok(granted)
     }
 
     fn redeem_ticket(&self, ticket: &str, bits: u8) -> Result<Option<Granted>, (Reason, ProofRefusal)> {
+        let refused = |refusal| (Reason::ClearanceRequired, refusal);
+        if let Some(client) = self.request.client {
+            let rate = Rate { count: PATIENT_MAX, period: PATIENT_PERIOD };
+            let limit = Limit { per: LimitPer::Client, rate, burst: PATIENT_MAX };
+            let network = Network::wide(client);
+            if self.budgets.take(0, network.as_bytes(), &limit, self.stranger.elapsed).granted != Within::Yes {
+                return Err(refused(ProofRefusal::TooMany));
+            }
+        }
         let proof = Proof { challenge: ticket, nonces: "" };
-        self.redeem(&proof, bits).map(Some).map_err(|refusal| (Reason::ClearanceRequired, refusal))
+        self.redeem(&proof, bits).map(Some).map_err(refused)
     }
 
     fn admit(&self, text: &str, bits: u8) -> Result<(), (Reason, ProofRefusal)> {
@@ -224,17 +232,18 @@ impl Strangers<'_> {
     /// Takes a request off a clearance.
     fn spend(&self, cleared: &Cleared, bits: u8) -> Result<(), ProofRefusal> {
         // No browser could do more.
-        if cleared.bits < bits.min(Challenge::BROWSER_BITS_MAX) {
+        let challenge = &self.policy.challenge;
+        let is_patience = cleared.earned == Earned::Patience && challenge.wait.is_none();
+        if cleared.bits < bits.min(Challenge::BROWSER_BITS_MAX) || is_patience {
             return Err(ProofRefusal::NotEnough);
         }
-        let challenge = &self.policy.challenge;
         let requests = cleared.requests(challenge);
         let rate = Rate { count: requests, period: challenge.lifetime };
         let limit = Limit { per: LimitPer::Client, rate, burst: requests };
         // Each policy counts for itself: what it lets through is its own affair.
         let mut hasher = DefaultHasher::new();
-        (BUDGETS, &self.policy.name).hash(&mut hasher);
-        match self.limiter.take(hasher.finish(), &cleared.sid, &limit, self.stranger.elapsed).granted {
+        self.policy.name.hash(&mut hasher);
+        match self.budgets.take(hasher.finish(), &cleared.sid, &limit, self.stranger.elapsed).granted {
             Within::Yes => Ok(()),
             Within::No { .. } => Err(ProofRefusal::UsedUp),
         }
@@ -273,31 +282,27 @@ impl Strangers<'_> {
         if asked.waits_already {
             return Some((seconds, None));
         }
-        let ticket = self.challenger.set_wait(&self.stranger, self.policy, asked.bits, wait);
+        let ticket = self.challenger.set_wait(&self.stranger, self.policy, asked.bits, wait, asked.bound);
         let lives = wait + Duration::from_mins(2);
         Some((seconds, Names::at(self.site).set(Kept::Ticket, &ticket, lives)))
     }
 
-    /// Whether a page loads itself again and again: then it explains, and no longer does.
-    pub(crate) fn is_last_try(&self) -> bool {
+    /// Whether a page has loaded itself and comes back without the cookie it was given: it would do so for ever.
+    pub(crate) fn comes_back_empty(&self, shown: &Shown<'_>) -> bool {
         let headers = self.request.headers;
         let by_itself = match (headers.get(FETCH_SITE), headers.get(FETCH_USER)) {
             (Some(site), None) => site == "same-origin",
             (Some(_), Some(_)) => false,
-            (None, _) => true,
+            // An old browser says where it comes from, and that is this very page.
+            (None, _) => headers.get(REFERER).is_some_and(|from| self.is_this_page(from.as_bytes())),
         };
-        if !by_itself {
-            return false;
-        }
-        // Behind one address that says nothing, those who are alike count as one.
-        let network = self.request.client.map(Network::narrow);
-        let mut subject = network.map(|network| network.as_bytes().to_vec()).unwrap_or_default();
-        subject.extend_from_slice(self.request.path);
-        subject.extend(headers.get(http::header::USER_AGENT).into_iter().flat_map(|agent| agent.as_bytes()));
-        let period = (self.wait().unwrap_or_default() * WAITS_PER_PAGE * PAGES_MAX).max(Duration::from_mins(1));
-        let rate = Rate { count: PAGES_MAX, period };
-        let limit = Limit { per: LimitPer::Client, rate, burst: PAGES_MAX };
-        self.limiter.take(PAGES, &subject, &limit, self.stranger.elapsed).granted != Within::Yes
+        by_itself && shown.ticket.is_none() && shown.clearance.is_none()
+    }
+
+    fn is_this_page(&self, url: &[u8]) -> bool {
+        let rest = url.windows(3).position(|part| part == b"://").and_then(|at| url.get(at + 3..)).unwrap_or_default();
+        let path = rest.iter().position(|byte| *byte == b'/').and_then(|at| rest.get(at..)).unwrap_or_default();
+        path.split(|byte| *byte == b'?').next() == Some(self.request.path)
     }
 }
 

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use config::Mode;
 use filters::{
-    Chain, Contact, Edits, HeaderEdit, IssuerMoment, IssuerView, Moment, Outcome, Request, Revocations, Session, Shared,
+    Chain, Contact, Edits, Fleet, HeaderEdit, IssuerMoment, IssuerView, Moment, Outcome, Request, Revocations, Session,
+    Shared,
 };
 use http::{HeaderMap, Method};
 use passport::{AccessToken, Audience, KeySet, OwnerLevel, SigningKey, UnixTime, jwks_document};
@@ -52,7 +53,7 @@ impl Gate {
         let key = SigningKey::generate().expect("randomness");
         let gateway = config::Gateway::parse(FILE, Path::new("lime.toml"), &|_| None).expect("it is valid");
         let site = Arc::clone(gateway.sites.first().expect("it has a site"));
-        let shared = Shared::new(&[7; 32], None, [9; 8], NOW);
+        let shared = Shared::new(&[7; 32], None, [9; 8], (NOW, Fleet::Alone));
         let session = Session {
             sid: "session-1".to_owned(),
             agent: "agent-1".parse().expect("an id"),

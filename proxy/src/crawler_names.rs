@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use filters::{Crawler, CrawlerVerdict, CrawlerVerdicts};
+use ipnet::IpNet;
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
 use tokio::time::timeout;
@@ -21,7 +22,7 @@ const LOOKUPS_MAX: usize = 8;
 #[derive(Debug)]
 pub(crate) struct CrawlerNames {
     verdicts: Arc<CrawlerVerdicts>,
-    under_way: Arc<Mutex<HashSet<IpAddr>>>,
+    under_way: Arc<Mutex<HashSet<IpNet>>>,
 }
 
 impl CrawlerNames {
@@ -32,11 +33,20 @@ impl CrawlerNames {
     /// Begins to look an address up, unless somebody does already.
     pub(crate) fn look_up(&self, client: IpAddr, crawler: &'static Crawler) {
         let Ok(runtime) = Handle::try_current() else { return };
+        // One of a network at a time, so that no network takes all places.
+        let network = network(client);
         {
             let mut under_way = self.under_way.lock();
-            if under_way.len() >= LOOKUPS_MAX || !under_way.insert(client) {
+            if under_way.contains(&network) {
                 return;
             }
+            if under_way.len() >= LOOKUPS_MAX {
+                if crawler.came_from(client) {
+                    self.verdicts.keep(client, crawler, CrawlerVerdict::Confirmed);
+                }
+                return;
+            }
+            under_way.insert(network);
         }
         let (verdicts, under_way) = (Arc::clone(&self.verdicts), Arc::clone(&self.under_way));
         runtime.spawn(async move {
@@ -46,13 +56,20 @@ impl CrawlerNames {
                 Ok(Ok(Some(false))) => CrawlerVerdict::Unconfirmed,
                 // Nobody answers: what its owner published once is the next best word.
                 Ok(Ok(None) | Err(_)) | Err(_) if crawler.came_from(client) => CrawlerVerdict::Confirmed,
-                Ok(Ok(None) | Err(_)) | Err(_) => CrawlerVerdict::Unconfirmed,
+                Ok(Ok(None) | Err(_)) | Err(_) => CrawlerVerdict::NoAnswer,
             };
             tracing::debug!(crawler = crawler.name, ?verdict, "a crawler was looked up");
             verdicts.keep(client, crawler, verdict);
-            under_way.lock().remove(&client);
+            under_way.lock().remove(&network);
         });
     }
+}
+
+/// The network of an address, as wide as one crawler's machines stand together.
+fn network(client: IpAddr) -> IpNet {
+    let client = client.to_canonical();
+    let bits = if client.is_ipv4() { 24 } else { 56 };
+    IpNet::new(client, bits).map_or_else(|_| client.into(), |network| network.trunc())
 }
 
 /// Whether an address is one of a host below these domains, as the DNS has it both ways. `None` when it says nothing.

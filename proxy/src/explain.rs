@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use config::{IssuerKind, Policy, Require, TrustedIssuer, Weighed};
 use filters::{
-    Chain, Contact, Decision, Edits, IssuerMoment, IssuerView, Moment, Reason, Reply, Request, Revocations, Verdict,
-    judge_head,
+    Chain, Contact, Decision, Edits, Fleet, IssuerMoment, IssuerView, Moment, Reason, Reply, Request, Revocations,
+    Verdict, judge_head,
 };
 use http::header::HOST;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
@@ -111,7 +111,7 @@ impl Explainer {
         };
         let key = SigningKey::generate().map_err(|cause| Error::Client(cause.into()))?;
         let issuers = config.issuers.iter().map(open).collect();
-        let shared = filters::Shared::new(secret.current(), secret.previous(), [0; 8], now());
+        let shared = filters::Shared::new(secret.current(), secret.previous(), [0; 8], (now(), Fleet::Alone));
         let sites = Sites::new(config.sites.iter().map(|site| (&**site, Arc::clone(site))));
         Ok(Self { config, sites, shared, issuers, key })
     }
@@ -164,7 +164,7 @@ impl Explainer {
         };
         let chain = Chain::new(Arc::clone(&judged_by), self.shared.clone());
         let issuers: Vec<_> = views.iter().map(|view| IssuerMoment { view: Some(view), site_id: None }).collect();
-        let moment = Moment { now: now(), elapsed: Duration::from_hours(24), issuers: &issuers };
+        let moment = Moment { now: now(), elapsed: Duration::ZERO, issuers: &issuers };
         let path = crate::downstream::path(&header).to_vec();
         if own_pages::is_ours(site, &path) {
             return own_page(question, site, &path);

@@ -276,7 +276,7 @@ fn a_crawler_is_looked_up_and_told_to_come_again() {
     until("the crawler passes", || as_google("66.249.66.1").status == 200);
     for _ in 0..3 {
         let reply = as_google("192.0.2.1");
-        assert_eq!((reply.status, reply.reason().is_empty()), (503, true), "a page");
+        assert_eq!((reply.status, reply.reason().as_str()), (503, "crawler_unconfirmed"));
         assert!(reply.header("retry-after").is_some() && reply.header("x-robots-tag").is_none());
     }
 }
@@ -393,4 +393,60 @@ fn the_last_connections_are_for_those_who_are_known_or_have_worked() {
     assert_eq!(gateway.get("/a").header("Authorization", &clearance).send().status, 200);
     drop(idle);
     until("there is room again", || gateway.get("/open/x").send().status == 200);
+}
+
+#[test]
+fn no_way_of_asking_gets_round_the_question() {
+    let origin = Stub::saying("x");
+    let gateway = gateway(&origin, "");
+    for (method, headers) in [
+        ("GET", &[("User-Agent", "")][..]),
+        ("GET", &[("User-Agent", "not a browser")]),
+        ("GET", &[("User-Agent", "Mozilla/5.0"), ("Accept", "application/json")]),
+        ("GET", &[("Accept", "application/rss+xml")]),
+        ("GET", &[("Range", "bytes=0-1")]),
+        ("GET", &[("Connection", "Upgrade"), ("Upgrade", "websocket")]),
+        ("GET", &[("Purpose", "prefetch"), ("Sec-Purpose", "prefetch")]),
+        ("GET", &[("X-Forwarded-For", "66.249.66.1"), ("X-Original-URI", "/open/x"), ("X-Rewrite-URL", "/open/x")]),
+        ("GET", &[("Lime-Agent-Trust", "passport"), ("Lime-Clearance", "lc1.x")]),
+        ("GET", &[("X-HTTP-Method-Override", "OPTIONS")]),
+        ("HEAD", &[]),
+        ("OPTIONS", &[]),
+        ("PROPFIND", &[]),
+        ("POST", &[("Expect", "100-continue")]),
+        ("PUT", &[("Cookie", "lime-clearance=lc1.AAAA; lime-clearance=lc1.BBBB; lime-ticket=lime-gw1.x")]),
+    ] {
+        let mut request = http::request(method, &format!("{}/a", gateway.url));
+        for (name, value) in headers {
+            request = request.header(name, value);
+        }
+        let reply = request.send();
+        assert_eq!(reply.status, 401, "{method} {headers:?}: {}", reply.text());
+    }
+    let old = http::raw(gateway.address(), b"GET /a HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n").unwrap();
+    assert_eq!(old.status, 401);
+    assert_eq!(origin.received().len(), 0);
+    // A language that nobody speaks is answered, and what is said comes back nowhere.
+    for language in ["und", "x-<script>", &"x-y,".repeat(2000), "en;q=NaN", "*;q=0"] {
+        let page = gateway.get("/%22%3E%3Cscript%3E?x=%3C/script%3E").header("Accept-Language", language);
+        let page = page.header("Accept", "text/html").header("Sec-Fetch-Dest", "document").send();
+        assert_eq!(page.status, 403, "{language}");
+        assert!(page.text().contains("lang=\"en\"") && !page.text().contains("x-<script>"), "{language}");
+        assert_eq!(page.text().matches("</script>").count(), 3);
+        assert_eq!(page.header("cache-control"), Some("no-store"));
+    }
+}
+
+#[test]
+fn a_passport_stands_beside_work_and_before_it() {
+    let origin = Stub::saying("x");
+    let gateway = gateway(&origin, "");
+    // The site's own credentials are the site's, work or not.
+    assert_eq!(gateway.get("/a").header("Authorization", "Basic YTpi").send().status, 401);
+    let solved = asked(&gateway.get("/a").send()).solved();
+    let both = gateway.get("/a").header("Authorization", &solved).header("Lime-Authorization", "Bearer ls1.x");
+    assert_eq!(both.send().reason(), "credential_ambiguous");
+    let beside = gateway.get("/a").header("Authorization", "Basic YTpi").header("Lime-Authorization", &solved);
+    assert_eq!(beside.send().status, 200);
+    assert_eq!(origin.last().header("authorization"), Some("Basic YTpi"));
 }

@@ -55,7 +55,7 @@ impl Site {
 
         claim_hosts(table, &url, &also, around);
         refuse_loop(table, &origin, around);
-        ask_for_companions(table, &mode, &login, &asked, &issuers);
+        ask_for_companions(table, &url, &mode, &login, &asked, &issuers);
 
         let (place, origin, asked) = (table.place(ORIGIN), origin?, asked?);
         let first = origin.targets.first().cloned().ok_or_else(|| table.report(ORIGIN, "`origin`: no target"))?;
@@ -202,6 +202,7 @@ fn refuse_loop(table: &Table<'_>, origin: &Result<Origin, Reported>, around: &Su
 /// Some keys mean nothing without others. One that is there but wrong counts as there: its own problem is enough.
 fn ask_for_companions(
     table: &Table<'_>,
+    url: &Result<WebOrigin, Reported>,
     mode: &Result<Option<Mode>, Reported>,
     login: &Result<Option<Login>, Reported>,
     asked: &Result<Asked, Reported>,
@@ -215,6 +216,14 @@ fn ask_for_companions(
         table.report(MODE, text);
     }
     let wants_passports = asked.as_ref().map_or(!lacks(PROTECT), |asked| asked.asks_for(Require::Passport));
+    if let (Ok(url), Ok(asked)) = (url, asked)
+        && url.is_exposed()
+        && asked.policies().any(|policy| policy.require == Require::Cleared)
+    {
+        let text =
+            "`url` is not https: browsers would not keep what strangers work for: write https, or another policy";
+        table.report(URL, text);
+    }
     if wants_passports && lacks(ISSUER) {
         let key = [PROTECT, ROUTE, POLICY].into_iter().find(|key| !lacks(*key)).unwrap_or(PROTECT);
         let text = format!(

@@ -6,7 +6,7 @@ use http::{HeaderName, HeaderValue, Method, StatusCode};
 use serde_json::json;
 
 use super::Chain;
-use crate::challenge::{Granted, ProofRefusal};
+use crate::challenge::{Cleared, Granted, ProofRefusal};
 use crate::credential::Work;
 use crate::interstitial::Shown;
 use crate::stranger::{Asked, Form};
@@ -39,11 +39,13 @@ impl Chain {
             return (reply, event);
         };
         let wait = strangers.set_wait(asked);
-        let shown = Shown {
-            made: &made,
-            wait_seconds: wait.as_ref().map(|(seconds, _)| *seconds),
-            is_last_try: strangers.is_last_try(),
-        };
+        let sent = self.reader().read(request.headers);
+        let had = sent.clearance.and_then(|text| self.shared.challenger.admit(text, &strangers.stranger).ok());
+        // Whoever keeps no cookie would load the page again and again.
+        let wait_seconds = wait.as_ref().map(|(seconds, _)| *seconds);
+        let gave_up = wait.is_some() && strangers.comes_back_empty(&sent);
+        let wait_seconds = wait_seconds.filter(|_| !gave_up);
+        let shown = Shown { made: &made, wait_seconds, gave_up, had: had.map(|cleared| cleared.name()) };
         let mut reply = interstitial.page(&self.site, request.headers, request.request_id, &shown);
         let ticket = wait.and_then(|(_, ticket)| ticket);
         reply.headers.extend(ticket.map(|ticket| (SET_COOKIE, ticket)));
@@ -57,12 +59,16 @@ impl Chain {
         let strangers = self.strangers(request, policy, moment);
         if *request.method == Method::GET || *request.method == Method::HEAD {
             let admitted = shown.clearance.map(|text| self.shared.challenger.admit(text, &strangers.stranger));
-            return answered(document(&json!({ "cleared": matches!(admitted, Some(Ok(_))) })), None);
+            let clearance = admitted.and_then(Result::ok).map(|cleared| cleared.name());
+            return answered(document(&json!({ "cleared": clearance.is_some(), "clearance": clearance })), None);
+        }
+        if shown.is_ambiguous {
+            return turned_away(self, request, Reason::CredentialAmbiguous);
         }
         let judged = match shown.work {
             Some(Work::Proof(proof)) => {
                 let policies = self.site.policies().map(|policy| &**policy);
-                self.shared.challenger.redeem(&proof, &strangers.stranger, policies).map_err(Some)
+                self.shared.challenger.redeem(&proof, &strangers.stranger, policies, 0).map_err(Some)
             }
             Some(Work::Clearance(_) | Work::Malformed) => Err(Some(ProofRefusal::Malformed)),
             None => Err(None),
@@ -109,6 +115,13 @@ fn with_challenge(mut headers: Vec<(HeaderName, HeaderValue)>, document: &Reply)
     headers.retain(|(name, _)| *name != WWW_AUTHENTICATE);
     headers.extend(document.headers.iter().filter(|(name, _)| *name == WWW_AUTHENTICATE).cloned());
     headers
+}
+
+impl Cleared {
+    /// A name that tells one clearance from another, and is worth nothing.
+    fn name(&self) -> String {
+        self.sid.iter().rev().take(6).map(|byte| format!("{byte:02x}")).collect()
+    }
 }
 
 impl Granted {

@@ -48,6 +48,9 @@ pub enum ProofRefusal {
     /// More work is asked for now than was done.
     #[error("not enough for this")]
     NotEnough,
+    /// So many of one network wait that one more does not count.
+    #[error("too many of this network wait")]
+    TooMany,
     /// So many were spent lately that one more could not be remembered.
     #[error("no room to remember it")]
     Full,
@@ -69,6 +72,7 @@ impl ProofRefusal {
             Self::Spent => "spent",
             Self::UsedUp => "used_up",
             Self::NotEnough => "not_enough",
+            Self::TooMany => "too_many",
             Self::Full => "full",
         }
     }
@@ -98,6 +102,7 @@ impl ProofRefusal {
             Self::Spent => "This challenge was already used. Solve the new one.",
             Self::UsedUp => "The clearance was good for so many requests, and they were made. Solve the new challenge.",
             Self::NotEnough => "More work is asked for here than the clearance was given for. Solve the new challenge.",
+            Self::TooMany => "So many of this network wait that one more does not count now. Work, or try again later.",
             Self::Full => "So many solve challenges now that one more cannot be remembered. Try again in a minute.",
         }
     }

@@ -17,7 +17,7 @@ fn policy() -> Policy {
 
 fn challenger_of(secret: u8, previous: Option<u8>, process: u8, began: UnixTime) -> Challenger {
     let previous = previous.map(|byte| [byte; 32]);
-    Challenger::new(ChallengeKeys::new(&[secret; 32], previous.as_ref()), [process; 8], began)
+    Challenger::new(ChallengeKeys::new(&[secret; 32], previous.as_ref()), [process; 8], began, Fleet::Shared)
 }
 
 fn challenger() -> Challenger {
@@ -39,7 +39,7 @@ fn solved(made: &Made) -> String {
 }
 
 fn redeem(challenger: &Challenger, text: &str, nonces: &str, by: &Stranger<'_>) -> Result<Granted, ProofRefusal> {
-    challenger.redeem(&Proof { challenge: text, nonces }, by, [&policy()].into_iter())
+    challenger.redeem(&Proof { challenge: text, nonces }, by, [&policy()].into_iter(), 0)
 }
 
 #[track_caller]
@@ -142,7 +142,7 @@ fn what_was_made_elsewhere_counts_elsewhere() {
     let made = made(&challenger, Puzzles::One);
     let other = Policy { name: "others".into(), ..policy() };
     let proof = Proof { challenge: &made.text, nonces: &solved(&made) };
-    assert_eq!(challenger.redeem(&proof, &stranger(), [&other].into_iter()).unwrap_err(), ProofRefusal::OtherPlace);
+    assert_eq!(challenger.redeem(&proof, &stranger(), [&other].into_iter(), 0).unwrap_err(), ProofRefusal::OtherPlace);
     let granted = redeem(&challenger, &made.text, &solved(&made), &stranger()).unwrap();
     assert_eq!(challenger.admit(&granted.text, &elsewhere).unwrap_err(), ProofRefusal::OtherPlace);
 }
@@ -174,6 +174,9 @@ fn a_process_takes_its_own_and_what_others_made_since_it_began() {
     assert!(redeem(&second, &of_first.text, &solved(&of_first), &stranger()).is_ok(), "another node of the fleet");
     let restarted = challenger_of(1, None, 3, NOW);
     refused(&restarted, &of_first, &stranger(), ProofRefusal::BeforeStart);
+    // Alone, everything that others made was made before, whatever the clock says.
+    let alone = Challenger::new(ChallengeKeys::new(&[1; 32], None), [4; 8], ago(3600), Fleet::Alone);
+    refused(&alone, &of_first, &stranger(), ProofRefusal::BeforeStart);
     let own = made(&restarted, Puzzles::One);
     assert!(redeem(&restarted, &own.text, &solved(&own), &stranger()).is_ok());
     refused(&challenger_of(2, None, 1, ago(3600)), &of_first, &stranger(), ProofRefusal::Foreign);
@@ -197,7 +200,7 @@ fn a_secret_is_replaced_without_breaking_work_in_flight() {
 #[test]
 fn who_cannot_work_waits() {
     let challenger = challenger();
-    let ticket = challenger.set_wait(&stranger(), &policy(), 8, seconds(5));
+    let ticket = challenger.set_wait(&stranger(), &policy(), 8, seconds(5), Bound::Network);
     let at = |after| redeem(&challenger, &ticket, "", &Stranger { now: NOW.plus(seconds(after)), ..stranger() });
     assert_eq!(at(4).unwrap_err(), ProofRefusal::TooEarly);
     let granted = at(5).unwrap();

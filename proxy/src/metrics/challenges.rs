@@ -21,9 +21,11 @@ impl Challenges {
             registry.register(Box::new(counters.clone()))?;
             Ok::<_, prometheus::Error>(counters)
         };
-        let bits = Opts::new("challenge_bits", "Bits of the challenge that was set last.");
-        let bits = IntGaugeVec::new(bits, &["site"])?;
-        registry.register(Box::new(bits.clone()))?;
+        let gauges = |name: &str, help: &str, labels: &[&str]| {
+            let gauges = IntGaugeVec::new(Opts::new(name, help), labels)?;
+            registry.register(Box::new(gauges.clone()))?;
+            Ok::<_, prometheus::Error>(gauges)
+        };
         let duration = HistogramOpts::new("challenge_duration_seconds", "From a challenge to its solution.");
         let duration = Histogram::with_opts(duration.buckets(SECONDS.to_vec()))?;
         registry.register(Box::new(duration.clone()))?;
@@ -35,7 +37,7 @@ impl Challenges {
                 "Solutions and clearances that did not count.",
                 &["site", "reason"],
             )?,
-            bits,
+            bits: gauges("challenge_bits", "Bits of the challenge that was set last.", &["site"])?,
             duration,
         })
     }

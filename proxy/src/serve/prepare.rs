@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use arc_swap::ArcSwap;
 use aws_lc_rs::rand;
+use filters::Fleet;
 use rustls::crypto::aws_lc_rs::default_provider;
 use tokio::sync::Notify;
 
@@ -43,11 +44,12 @@ pub(super) fn prepare(config: &config::Gateway, out: impl io::Write + Send + 'st
     let secret = Secret::open(server.secret.as_ref(), &server.state)?;
     let metrics = Arc::new(Metrics::new().map_err(|cause| Error::Metrics(cause.into()))?);
     let reconsider = Arc::new(Notify::new());
+    let fleet = if server.replicas > 1 { Fleet::Shared } else { Fleet::Alone };
     let mut process = [0; 8];
     rand::fill(&mut process).map_err(|_| Error::System(io::Error::other("no randomness")))?;
     let ground = Ground {
         files: Arc::new(StateFiles::new(server.state.clone(), &secret)),
-        shared: filters::Shared::new(secret.current(), secret.previous(), process, now()),
+        shared: filters::Shared::new(secret.current(), secret.previous(), process, (now(), fleet)),
         client: client().map_err(|cause| Error::Client(cause.into()))?,
         metrics: Arc::clone(&metrics),
         reconsider: Arc::clone(&reconsider),

@@ -2,12 +2,11 @@
 
 use config::{Challenge, Policy, Require, Route};
 use http::{HeaderMap, Method};
-use passport::UnixTime;
 use pow::{Difficulty, Puzzles};
 
 use super::*;
 use crate::crawler::{CRAWLERS, CrawlerVerdict};
-use crate::stage::{NOW, Played, Stage, applied, bearer, lines, seconds, site as stage_site, token};
+use crate::stage::{NOW, Played, Stage, applied, bearer, headers, lines, seconds, site as stage_site, token};
 
 const BROWSER: [(&str, &str); 3] =
     [("accept", "text/html"), ("sec-fetch-dest", "document"), ("sec-fetch-site", "none")];
@@ -228,22 +227,91 @@ fn in_observe_nobody_is_asked() {
 }
 
 #[test]
-fn a_page_that_loads_itself_again_and_again_explains() {
-    let mut stage = Stage::new(site());
-    let sent = [BROWSER[0], BROWSER[1], ("sec-fetch-site", "same-origin")];
-    let page = |stage: &Stage, sent: &[(&str, &str)]| {
+fn a_page_that_loads_itself_and_has_no_cookie_does_so_no_more() {
+    let stage = Stage::new(site());
+    let refreshes = |sent: &[(&str, &str)]| {
         let played = stage.play("/a", sent);
         let Verdict::Respond(reply) = played.outcome.verdict else { panic!() };
-        String::from_utf8(reply.body.to_vec()).unwrap()
+        let page = String::from_utf8(reply.body.to_vec()).unwrap();
+        assert!(page.contains("<script"), "whoever has scripts gets on");
+        page.contains("http-equiv=\"refresh\"")
     };
-    for _ in 0..3 {
-        assert!(page(&stage, &sent).contains("http-equiv=\"refresh\""));
+    let by_itself = [BROWSER[0], BROWSER[1], ("sec-fetch-site", "same-origin")];
+    assert!(refreshes(&BROWSER));
+    assert!(!refreshes(&by_itself));
+    assert!(refreshes(&[&by_itself[..], &[("sec-fetch-user", "?1")]].concat()), "somebody followed a link");
+    let ticket = header(&stage.play("/a", &BROWSER), "set-cookie");
+    let ticket = ticket.split(';').next().unwrap();
+    assert!(refreshes(&[&by_itself[..], &[("cookie", ticket)]].concat()), "the ticket is not due yet");
+    let old = [("accept", "text/html")];
+    assert!(refreshes(&old));
+    assert!(refreshes(&[old[0], ("referer", "https://shop.example.com/b")]));
+    assert!(!refreshes(&[old[0], ("referer", "https://shop.example.com/a?x=1")]));
+}
+
+#[test]
+fn what_a_path_weighs_does_not_depend_on_how_it_is_written() {
+    let file = "[policy.p]\nrequire = 'cleared'\n[policy.p.challenge]\nbits = 4\nrefuse_over = 20\n\
+                [[policy.p.challenge.weight]]\npath = '/search/*'\nmore = 4\n\
+                [[policy.p.challenge.weight]]\npath = '/never/*'\nmore = 40\n\
+                [[site]]\nurl = 'https://a.example'\norigin = 'http://127.0.0.1:3000'\npolicy = 'p'\n";
+    let file = config::Gateway::parse(file, std::path::Path::new("lime.toml"), &|_| None).unwrap();
+    let stage = Stage::new(Site { mode: Mode::Enforce, ..Site::clone(&file.sites[0]) });
+    for path in ["/search/x", "/%73earch/x", "/./search/x", "//search/x", "/a/../search/x", "/%2573earch/x"] {
+        let asked = stage.check(path, &[], "challenge 401 clearance_required unknown");
+        assert!(header(&asked, "www-authenticate").contains("bits=8,"), "{path}");
     }
-    let last = page(&stage, &sent);
-    assert!(
-        !last.contains("http-equiv=\"refresh\"") && !last.contains("<script") && last.contains("That did not work")
-    );
-    assert!(page(&stage, &BROWSER).contains("<script"), "a visit is none of them");
-    stage.now = UnixTime::from_secs(NOW.as_secs() + 120);
-    assert!(page(&stage, &sent).contains("http-equiv=\"refresh\""));
+    for path in ["/never/x", "/%6eever/x", "/%256eever/x"] {
+        stage.check(path, &[], "deny 403 stranger_denied unknown");
+    }
+}
+
+#[test]
+fn where_nobody_may_wait_waiting_elsewhere_is_nothing() {
+    let challenge = Challenge { bits: 4, wait: None, ..Challenge::default() };
+    let strict = Arc::new(Policy { challenge, ..Policy::new("strict", Require::Cleared) });
+    let base = site();
+    let at = base.defined_at.clone();
+    let methods = config::Methods::Any;
+    let route = Route { path: "/strict/*".parse().unwrap(), methods, policy: strict, defined_at: at };
+    let mut stage = Stage::new(base.with_routes(vec![route]));
+    let cookie = header(&stage.play("/a", &BROWSER), "set-cookie");
+    let ticket = cookie.split(';').next().unwrap().to_owned();
+    let page = stage.play("/strict/x", &BROWSER);
+    let Verdict::Respond(reply) = &page.outcome.verdict else { panic!() };
+    assert!(!reply.headers.iter().any(|(name, _)| name == "set-cookie"));
+    stage.now = NOW.plus(seconds(6));
+    let sent = [BROWSER[0], BROWSER[1], ("cookie", ticket.as_str())];
+    stage.check("/strict/x", &sent, "challenge 403 clearance_required (not_enough) unknown");
+}
+
+#[test]
+fn a_solution_of_too_few_bits_is_not_spent() {
+    let stage = Stage::new(site());
+    let solution = solution(&stage.play("/a", &[]));
+    stage.check("/hard/x", &[("authorization", &solution)], "challenge 401 solution_refused (not_enough) unknown");
+    stage.check("/a", &[("authorization", &solution)], "allow cleared");
+}
+
+#[test]
+fn nobody_keeps_an_answer_that_hands_out_a_clearance() {
+    let stage = Stage::new(Site { shared_cache: SharedCache::Yes, ..site() });
+    let played = stage.play("/a", &[("authorization", &solution(&stage.play("/a", &[])))]);
+    let origin = headers(&[("cache-control", "public, max-age=600")]);
+    let answer = applied(&origin, played.edits.response(&origin));
+    assert_eq!(lines(&answer, "cache-control"), ["private, no-store"]);
+}
+
+#[test]
+fn many_of_one_network_cannot_wait_at_once() {
+    let mut stage = Stage::new(site());
+    let tickets: Vec<String> = (0..40)
+        .map(|_| header(&stage.play("/a", &BROWSER), "set-cookie").split(';').next().unwrap().to_owned())
+        .collect();
+    stage.now = NOW.plus(seconds(6));
+    let passed = tickets.iter().filter(|ticket| {
+        let sent = [BROWSER[0], BROWSER[1], ("cookie", ticket.as_str())];
+        matches!(stage.play("/a", &sent).outcome.verdict, Verdict::Continue)
+    });
+    assert_eq!(passed.count(), 30);
 }
