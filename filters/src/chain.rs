@@ -6,21 +6,20 @@ use std::sync::Arc;
 use config::{Mode, Policy, Require, Site};
 use http::header::{AUTHORIZATION, RETRY_AFTER, SET_COOKIE};
 use http::{HeaderName, HeaderValue};
-use passport::UnixTime;
 
-use crate::challenge::{ChallengeKeys, Challenger, Fleet, Granted, ProofRefusal, Stranger};
+use crate::challenge::{Granted, ProofRefusal, Stranger};
 use crate::cookie::clear_cookie;
-use crate::crawler::{Crawler, CrawlerVerdicts};
+use crate::crawler::Crawler;
 use crate::credential::{Reader, Shown};
 use crate::identify::{Failed, Judge};
 use crate::interstitial::Interstitial;
-use crate::limiter::{Granted as Within, Limiter};
+use crate::limiter::Granted as Within;
 use crate::limits::{Limits, Met, whole_seconds};
 use crate::stranger::{Asked, Passed, Strangers, Turned};
-use crate::verified_cache::{JudgedFor, VerifiedCache};
+use crate::verified_cache::JudgedFor;
 use crate::{
     Accepts, Asks, Contact, Decision, DecisionWord, Edits, Fault, Identity, IssuerMoment, Moment, Outcome, Reason,
-    Request, SessionKeys, Trust, Verdict, cors, demands, path, refuse,
+    Request, Shared, Trust, Verdict, cors, demands, path, refuse,
 };
 
 /// What the gateway does about the requests to one site. Made once for a configuration.
@@ -31,23 +30,6 @@ pub struct Chain {
     limits: Limits,
     judged_for: JudgedFor,
     interstitial: Option<Box<Interstitial>>,
-}
-
-/// What is one for a process, whatever sites there are.
-#[derive(Clone, Debug)]
-pub struct Shared {
-    /// What sessions are sealed with.
-    pub sessions: Arc<SessionKeys>,
-    /// Credentials that were verified.
-    pub cache: Arc<VerifiedCache>,
-    /// What was asked how often.
-    pub limiter: Arc<Limiter>,
-    /// What is left of clearances.
-    pub budgets: Arc<Limiter>,
-    /// What strangers are asked for work with.
-    pub challenger: Arc<Challenger>,
-    /// What is known of those who call themselves crawlers.
-    pub crawlers: Arc<CrawlerVerdicts>,
 }
 
 /// A request that may go on, whoever it is from.
@@ -74,28 +56,6 @@ struct Refused {
     /// The work that is the way in.
     task: Option<Asked>,
     claim: Option<(IpAddr, &'static Crawler)>,
-}
-
-impl Shared {
-    /// What rests on the gateway's secret, and on the one it had before. `process` must be random; `began` is when the
-    /// process did.
-    #[must_use]
-    pub fn new(
-        secret: &[u8; 32],
-        previous: Option<&[u8; 32]>,
-        process: [u8; 8],
-        (began, fleet): (UnixTime, Fleet),
-    ) -> Self {
-        let keys = ChallengeKeys::new(secret, previous);
-        Self {
-            sessions: Arc::new(SessionKeys::new(secret, previous)),
-            cache: Arc::default(),
-            limiter: Arc::default(),
-            budgets: Arc::default(),
-            challenger: Arc::new(Challenger::new(keys, process, began, fleet)),
-            crawlers: Arc::default(),
-        }
-    }
 }
 
 impl Chain {

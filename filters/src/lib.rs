@@ -38,6 +38,7 @@ mod refusal;
 mod request;
 mod revocation;
 mod session;
+mod shared;
 #[cfg(test)]
 mod stage;
 mod stranger;
@@ -46,7 +47,7 @@ mod verified_cache;
 mod view;
 
 pub use assets::asset;
-pub use chain::{Chain, Shared};
+pub use chain::Chain;
 pub use challenge::{
     Bound, ChallengeKeys, Challenger, Cleared, Earned, Fleet, Granted, Made, Proof, ProofRefusal, Stranger,
 };
@@ -66,6 +67,7 @@ pub use refusal::refuse;
 pub use request::{Accepts, Request};
 pub use revocation::{RevocationRow, Revocations, SubjectKind};
 pub use session::{LoginSecret, SESSION_PREFIX, SESSION_TTL_MAX, Session, SessionKeys};
+pub use shared::Shared;
 pub use stranger::{Form, PUZZLES};
 pub use verdict::{Decision, DecisionWord, Outcome, Reply, Verdict, WorkEvent};
 pub use verified_cache::VerifiedCache;

@@ -8,6 +8,7 @@ use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::BytesMut;
@@ -25,6 +26,17 @@ mod first_request;
 mod refused;
 
 use arrival::{Arrival, IDLE_MAX, Patience, next_head};
+
+/// Where the last fifth of the connections begins: it is kept for those who are known.
+const RESERVED_PART: usize = 5;
+
+/// A connection of the last fifth says soon what it wants, or makes room.
+const IDLE_WHEN_CROWDED: Duration = Duration::from_secs(2);
+
+/// How many connections anybody may have.
+pub(crate) const fn unreserved(connections_max: usize) -> usize {
+    connections_max - connections_max / RESERVED_PART
+}
 
 /// Takes connections for an app, and counts who is inside.
 pub(crate) struct Connections<A> {
@@ -45,7 +57,8 @@ impl<A: HttpServerApp + Send + Sync + 'static> ServerApp for Connections<A> {
         } else if matches!(stream.selected_alpn_proto(), Some(ALPN::H2)) {
             first_request::serve(&self.app, stream, shutdown).await;
         } else {
-            self.serve(stream, shutdown).await;
+            let idle_max = if inside.count > unreserved(self.connections_max) { IDLE_WHEN_CROWDED } else { IDLE_MAX };
+            self.serve(stream, shutdown, idle_max).await;
         }
         None
     }
@@ -57,9 +70,10 @@ impl<A: HttpServerApp + Send + Sync + 'static> ServerApp for Connections<A> {
 
 impl<A: HttpServerApp + Send + Sync + 'static> Connections<A> {
     /// One request after another, until either side has enough.
-    async fn serve(&self, mut stream: Stream, shutdown: &ShutdownWatch) {
+    async fn serve(&self, mut stream: Stream, shutdown: &ShutdownWatch, idle_max: Duration) {
         let mut stop = shutdown.clone();
-        let mut patience = Patience { idle: pin!(sleep(IDLE_MAX)), stopped: pin!(arrival::stopped(&mut stop)) };
+        let mut patience =
+            Patience { idle_max, idle: pin!(sleep(idle_max)), stopped: pin!(arrival::stopped(&mut stop)) };
         let mut settings: Option<HttpPersistentSettings> = None;
         loop {
             let head = match next_head(&mut stream, &mut patience).await {

@@ -18,6 +18,7 @@ use tokio::sync::Notify;
 
 use crate::access_log::AccessLog;
 use crate::clock::Timestamp;
+use crate::connection::unreserved;
 use crate::context::{Context, End};
 use crate::crawler_names::CrawlerNames;
 use crate::forwarded::Source;
@@ -34,9 +35,6 @@ use crate::{bounds, downstream, live};
 
 /// Idle connections of clients are kept for so long, in seconds; browsers close theirs earlier or soon after.
 pub(crate) const KEEPALIVE_SECONDS: u64 = 60;
-
-/// Of the connections, this part of them is kept for those who are known or have worked.
-const RESERVED_PART: usize = 5;
 
 /// A client that owes us the rest of a body and sends nothing for so long is gone.
 const READ_TIMEOUT: Duration = Duration::from_secs(60);
@@ -168,7 +166,7 @@ impl Gate {
     fn is_reserved(&self, site: &Site, context: &Context) -> bool {
         let open = usize::try_from(self.metrics().connections.get()).unwrap_or_default();
         let most = usize::try_from(self.shared.connections_max).unwrap_or(usize::MAX);
-        let is_crowded = open > most - most / RESERVED_PART;
+        let is_crowded = open > unreserved(most);
         is_crowded && context.decision.trust == Trust::Unknown && site.chain.asks_for_work()
     }
 

@@ -157,7 +157,7 @@ fn a_configuration_is_held_to_what_is_expected_of_it() {
         (good.replace("expect = \"deny\"", "expct = \"deny\""), "unknown field `expct`"),
         (
             good.replace("expect = \"deny\"", "expect = \"no\""),
-            "`expect` is one of allow, deny, would_deny, error, not `no`",
+            "`expect` is one of allow, deny, would_deny, challenge, error, not `no`",
         ),
         ("".to_owned(), "no test: write a [[test]]"),
     ] {

@@ -40,6 +40,8 @@ pub(super) enum Arrival {
 /// request to the next, so that a wait costs no new timer and no new place among those who hear of a stop.
 #[derive(Debug)]
 pub(super) struct Patience<'a, F> {
+    /// How long a connection may say nothing.
+    pub(super) idle_max: Duration,
     pub(super) idle: Pin<&'a mut Sleep>,
     pub(super) stopped: Pin<&'a mut F>,
 }
@@ -64,7 +66,7 @@ pub(super) async fn next_head<F: Future<Output = ()>>(stream: &mut Stream, patie
             () = &mut patience.stopped => return Arrival::Nothing,
             // Set when the connection began to wait some time ago, perhaps not for this head.
             () = &mut patience.idle => {
-                let ends = began + IDLE_MAX;
+                let ends = began + patience.idle_max;
                 if Instant::now() >= ends {
                     return Arrival::Nothing;
                 }

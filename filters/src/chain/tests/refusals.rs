@@ -1,6 +1,7 @@
 //! Every way to be turned away.
 
 use super::*;
+use crate::SessionKeys;
 
 /// The outcome on a protected and on an open path, under `Authorization`.
 #[track_caller]

@@ -1,6 +1,9 @@
 //! What a credential rests on, and what becomes of it when that goes: contact, keys, revocations, configuration.
 
+use passport::UnixTime;
+
 use super::*;
+use crate::SessionKeys;
 
 fn row(kind: SubjectKind, id: &str, not_before: UnixTime, suspended: bool) -> RevocationRow {
     RevocationRow { kind, id: id.into(), not_before, suspended }
