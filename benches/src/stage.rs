@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use config::{Gateway, Mode};
 use filters::{
-    Chain, Contact, Edits, Fleet, IssuerMoment, IssuerView, Moment, Outcome, Request, Revocations, Shared, Verdict,
+    Chain, Contact, Edits, Fleet, IssuerMoment, IssuerView, Moment, Outcome, Request, Resources, Revocations, Verdict,
 };
 use http::header::{ACCEPT, AUTHORIZATION, HOST, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Method};
@@ -61,7 +61,7 @@ impl Stage {
     pub fn under(rules: Rules, key: &SigningKey) -> Self {
         let file = Gateway::parse(&rules.written(), Path::new("lime.toml"), &|_| None).unwrap();
         let site = Arc::clone(file.sites.first().unwrap());
-        let chain = Chain::new(site, Shared::new(&[7; 32], None, [9; 8], (NOW, Fleet::Alone)));
+        let chain = Chain::new(site, Resources::new(&[7; 32], None, [9; 8], (NOW, Fleet::Alone)));
         let view = IssuerView {
             keys: key_set(key),
             generation: 1,

@@ -19,14 +19,14 @@ use crate::stranger::{Asked, Passed, Strangers, Turned};
 use crate::verified_cache::JudgedFor;
 use crate::{
     Accepts, Asks, Contact, Decision, DecisionWord, Edits, Fault, Identity, IssuerMoment, Moment, Outcome, Reason,
-    Request, Shared, Trust, Verdict, cors, demands, path, refuse,
+    Request, Resources, Trust, Verdict, cors, demands, path, refuse,
 };
 
 /// What the gateway does about the requests to one site. Made once for a configuration.
 #[derive(Debug)]
 pub struct Chain {
     site: Arc<Site>,
-    shared: Shared,
+    resources: Resources,
     limits: Limits,
     judged_for: JudgedFor,
     interstitial: Option<Box<Interstitial>>,
@@ -61,11 +61,11 @@ struct Refused {
 impl Chain {
     /// The chain of a site.
     #[must_use]
-    pub fn new(site: Arc<Site>, shared: Shared) -> Self {
+    pub fn new(site: Arc<Site>, resources: Resources) -> Self {
         let (judged_for, limits) = (JudgedFor::new(&site), Limits::new(&site));
         let asks_for_work = site.policies().any(|policy| policy.require == Require::Cleared);
         let interstitial = asks_for_work.then(|| Box::new(Interstitial::new(&site)));
-        Self { site, shared, limits, judged_for, interstitial }
+        Self { site, resources, limits, judged_for, interstitial }
     }
 
     /// The site it is for.
@@ -142,7 +142,7 @@ impl Chain {
     }
 
     fn reader(&self) -> Reader<'_> {
-        Reader { site: &self.site, cache: &self.shared.cache, judged_for: &self.judged_for }
+        Reader { site: &self.site, cache: &self.resources.cache, judged_for: &self.judged_for }
     }
 
     fn judge(
@@ -208,7 +208,7 @@ impl Chain {
     }
 
     fn strangers<'a>(&'a self, request: &'a Request<'a>, policy: &'a Policy, moment: &Moment<'_>) -> Strangers<'a> {
-        let Shared { challenger, crawlers, budgets, .. } = &self.shared;
+        let Resources { challenger, crawlers, budgets, .. } = &self.resources;
         let (Request { host, client, .. }, elapsed) = (*request, moment.elapsed);
         let stranger = Stranger { host, client, now: challenger.time(elapsed), elapsed };
         Strangers { site: &self.site, challenger, crawlers, budgets, policy, request, stranger }
@@ -233,7 +233,7 @@ impl Chain {
         moment: &Moment<'_>,
     ) -> Result<Admitted, Refused> {
         let identity = admitted.identity.as_deref();
-        let Some(met) = self.limits.take(&self.shared.limiter, policy, request, identity, moment.elapsed) else {
+        let Some(met) = self.limits.take(&self.resources.limiter, policy, request, identity, moment.elapsed) else {
             return Ok(admitted);
         };
         match met.allowance.granted {
@@ -251,7 +251,7 @@ impl Chain {
 
     /// Whom the credentials identify, all of them.
     fn identify(&self, shown: &Shown<'_>, moment: &Moment<'_>) -> Result<Option<Arc<Identity>>, Doubt> {
-        let (site, sessions, cache) = (&*self.site, &*self.shared.sessions, &*self.shared.cache);
+        let (site, sessions, cache) = (&*self.site, &*self.resources.sessions, &*self.resources.cache);
         let judge = Judge { site, sessions, cache, judged_for: &self.judged_for, moment };
         let in_header = shown.header.as_ref().map(|credential| judge.identify(credential)).transpose()?;
         let in_cookie = shown.cookie.as_ref().map(|credential| judge.identify(credential)).transpose()?;

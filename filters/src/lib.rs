@@ -36,9 +36,9 @@ mod path;
 mod reason;
 mod refusal;
 mod request;
+mod resources;
 mod revocation;
 mod session;
-mod shared;
 #[cfg(test)]
 mod stage;
 mod stranger;
@@ -65,9 +65,9 @@ pub use path::{Asks, check_bytes as check_path_bytes, is_own as is_own_path, jud
 pub use reason::Reason;
 pub use refusal::refuse;
 pub use request::{Accepts, Request};
+pub use resources::Resources;
 pub use revocation::{RevocationRow, Revocations, SubjectKind};
 pub use session::{LoginSecret, SESSION_PREFIX, SESSION_TTL_MAX, Session, SessionKeys};
-pub use shared::Shared;
 pub use stranger::{Form, PUZZLES};
 pub use verdict::{Decision, DecisionWord, Outcome, Reply, Verdict, WorkEvent};
 pub use verified_cache::VerifiedCache;

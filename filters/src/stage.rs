@@ -9,8 +9,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use passport::{AccessToken, KeySet, OwnerLevel, Passport as _, SigningKey, SiteId, UnixTime, jwks_document};
 
 use crate::{
-    Chain, Contact, Edits, Fleet, HeaderEdit, IssuerMoment, IssuerView, Moment, Outcome, Request, Revocations, Session,
-    Shared, Verdict,
+    Chain, Contact, Edits, Fleet, HeaderEdit, IssuerMoment, IssuerView, Moment, Outcome, Request, Resources,
+    Revocations, Session, Verdict,
 };
 
 pub(crate) const NOW: UnixTime = UnixTime::from_secs(1_800_000_000);
@@ -121,7 +121,7 @@ pub(crate) fn lines(headers: &HeaderMap, name: &str) -> Vec<String> {
 /// A gateway with one site, at one moment.
 pub(crate) struct Stage {
     pub(crate) site: Site,
-    pub(crate) shared: Shared,
+    pub(crate) resources: Resources,
     /// Another host than that of its URL.
     pub(crate) host: Option<String>,
     /// What the first issuer of the site has told.
@@ -148,7 +148,7 @@ impl Stage {
         let view = IssuerView { keys, generation: 1, revocations, contact: Contact::Kept, last_contact: Some(NOW) };
         Self {
             site,
-            shared: Shared::new(&[7; 32], None, [9; 8], (BEGAN, Fleet::Alone)),
+            resources: Resources::new(&[7; 32], None, [9; 8], (BEGAN, Fleet::Alone)),
             host: None,
             view: Some(view),
             others: Vec::new(),
@@ -159,7 +159,7 @@ impl Stage {
     }
 
     pub(crate) fn seal(&self, session: &Session) -> String {
-        self.shared.sessions.seal(&self.site, session, [3; 12]).unwrap()
+        self.resources.sessions.seal(&self.site, session, [3; 12]).unwrap()
     }
 
     pub(crate) fn lose_contact(&mut self) {
@@ -172,7 +172,7 @@ impl Stage {
 
     pub(crate) fn play_as(&self, method: &Method, path: &str, lines: &[(&str, &str)]) -> Played {
         let headers = headers(lines);
-        let chain = Chain::new(Arc::new(self.site.clone()), self.shared.clone());
+        let chain = Chain::new(Arc::new(self.site.clone()), self.resources.clone());
         let host = self.host.as_deref().unwrap_or(self.site.url.host());
         let (path, client) = (path.as_bytes(), self.client);
         let request = Request { method, host, path, headers: &headers, client, request_id: "01JD" };

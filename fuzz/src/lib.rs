@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use config::Mode;
 use filters::{
-    Chain, Contact, Edits, Fleet, HeaderEdit, IssuerMoment, IssuerView, Moment, Outcome, Request, Revocations, Session,
-    Shared,
+    Chain, Contact, Edits, Fleet, HeaderEdit, IssuerMoment, IssuerView, Moment, Outcome, Request, Resources,
+    Revocations, Session,
 };
 use http::{HeaderMap, Method};
 use passport::{AccessToken, Audience, KeySet, OwnerLevel, SigningKey, UnixTime, jwks_document};
@@ -53,7 +53,7 @@ impl Gate {
         let key = SigningKey::generate().expect("randomness");
         let gateway = config::Gateway::parse(FILE, Path::new("lime.toml"), &|_| None).expect("it is valid");
         let site = Arc::clone(gateway.sites.first().expect("it has a site"));
-        let shared = Shared::new(&[7; 32], None, [9; 8], (NOW, Fleet::Alone));
+        let resources = Resources::new(&[7; 32], None, [9; 8], (NOW, Fleet::Alone));
         let session = Session {
             sid: "session-1".to_owned(),
             agent: "agent-1".parse().expect("an id"),
@@ -85,8 +85,8 @@ impl Gate {
         };
         Self {
             token: key.sign(&claims).expect("a token"),
-            session: shared.sessions.seal(&site, &session, [3; 12]).expect("a session"),
-            chain: Chain::new(site, shared),
+            session: resources.sessions.seal(&site, &session, [3; 12]).expect("a session"),
+            chain: Chain::new(site, resources),
             view,
         }
     }

@@ -89,7 +89,7 @@ pub struct Explanation {
 pub struct Explainer {
     config: config::Gateway,
     sites: Sites<Arc<config::Site>>,
-    shared: filters::Shared,
+    resources: filters::Resources,
     issuers: Vec<Arc<Issuer>>,
     key: SigningKey,
 }
@@ -111,9 +111,9 @@ impl Explainer {
         };
         let key = SigningKey::generate().map_err(|cause| Error::Client(cause.into()))?;
         let issuers = config.issuers.iter().map(open).collect();
-        let shared = filters::Shared::new(secret.current(), secret.previous(), [0; 8], (now(), Fleet::Alone));
+        let resources = filters::Resources::new(secret.current(), secret.previous(), [0; 8], (now(), Fleet::Alone));
         let sites = Sites::new(config.sites.iter().map(|site| (&**site, Arc::clone(site))));
-        Ok(Self { config, sites, shared, issuers, key })
+        Ok(Self { config, sites, resources, issuers, key })
     }
 
     /// What would become of a request.
@@ -162,7 +162,7 @@ impl Explainer {
             }
             None => (Arc::clone(site), self.known_views(site)),
         };
-        let chain = Chain::new(Arc::clone(&judged_by), self.shared.clone());
+        let chain = Chain::new(Arc::clone(&judged_by), self.resources.clone());
         let issuers: Vec<_> = views.iter().map(|view| IssuerMoment { view: Some(view), site_id: None }).collect();
         let moment = Moment { now: now(), elapsed: Duration::ZERO, issuers: &issuers };
         let path = crate::downstream::path(&header).to_vec();

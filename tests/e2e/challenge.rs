@@ -9,6 +9,8 @@ use lime_tests::{Answer, Gateway, Output, Stub, lime, report, until};
 use pow::{Difficulty, Puzzles};
 use tempfile::TempDir;
 
+mod fleet;
+
 const BITS: u8 = 8;
 
 fn gateway(origin: &Stub, more: &str) -> Gateway {

@@ -40,7 +40,7 @@ impl Chain {
         };
         let wait = strangers.set_wait(asked);
         let sent = self.reader().read(request.headers);
-        let had = sent.clearance.and_then(|text| self.shared.challenger.admit(text, &strangers.stranger).ok());
+        let had = sent.clearance.and_then(|text| self.resources.challenger.admit(text, &strangers.stranger).ok());
         // Whoever keeps no cookie would load the page again and again.
         let wait_seconds = wait.as_ref().map(|(seconds, _)| *seconds);
         let gave_up = wait.is_some() && strangers.comes_back_empty(&sent);
@@ -58,7 +58,7 @@ impl Chain {
         let shown = self.reader().read(request.headers);
         let strangers = self.strangers(request, policy, moment);
         if *request.method == Method::GET || *request.method == Method::HEAD {
-            let admitted = shown.clearance.map(|text| self.shared.challenger.admit(text, &strangers.stranger));
+            let admitted = shown.clearance.map(|text| self.resources.challenger.admit(text, &strangers.stranger));
             let clearance = admitted.and_then(Result::ok).map(|cleared| cleared.name());
             return answered(document(&json!({ "cleared": clearance.is_some(), "clearance": clearance })), None);
         }
@@ -68,7 +68,7 @@ impl Chain {
         let judged = match shown.work {
             Some(Work::Proof(proof)) => {
                 let policies = self.site.policies().map(|policy| &**policy);
-                self.shared.challenger.redeem(&proof, &strangers.stranger, policies, 0).map_err(Some)
+                self.resources.challenger.redeem(&proof, &strangers.stranger, policies, 0).map_err(Some)
             }
             Some(Work::Clearance(_) | Work::Malformed) => Err(Some(ProofRefusal::Malformed)),
             None => Err(None),

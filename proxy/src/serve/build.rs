@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
 use config::{Login, TrustedIssuer};
-use filters::{Chain, Shared};
+use filters::{Chain, Resources};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -28,7 +28,7 @@ use crate::upstream::Upstream;
 #[derive(Debug)]
 pub(super) struct Ground {
     pub(super) files: Arc<StateFiles>,
-    pub(super) shared: Shared,
+    pub(super) resources: Resources,
     pub(super) client: reqwest::Client,
     pub(super) metrics: Arc<Metrics>,
     pub(super) reconsider: Arc<Notify>,
@@ -82,7 +82,7 @@ impl Building<'_> {
         // From its first request on: what is protected must not be open until somebody gets round to it.
         let mode = ground.overrides.of(config.url.as_str(), config.mode, Instant::now());
         Ok(Arc::new(Site {
-            chain: Chain::new(Arc::clone(config), ground.shared.clone()),
+            chain: Chain::new(Arc::clone(config), ground.resources.clone()),
             upstream: match upstream {
                 Some(upstream) => upstream,
                 None => Arc::new(Upstream::new(&config.origin, &config.url, &ground.metrics).map_err(|cause| {
@@ -134,7 +134,7 @@ impl Building<'_> {
         let account = account.unwrap_or_else(|| {
             let login = match config.login {
                 Login::Edge => {
-                    let sessions = Arc::clone(&self.ground.shared.sessions);
+                    let sessions = Arc::clone(&self.ground.resources.sessions);
                     Some(EdgeLogin::new(Arc::clone(config), sessions, api.clone()))
                 }
                 Login::Off => None,

@@ -49,7 +49,7 @@ pub(super) fn prepare(config: &config::Gateway, out: impl io::Write + Send + 'st
     rand::fill(&mut process).map_err(|_| Error::System(io::Error::other("no randomness")))?;
     let ground = Ground {
         files: Arc::new(StateFiles::new(server.state.clone(), &secret)),
-        shared: filters::Shared::new(secret.current(), secret.previous(), process, (now(), fleet)),
+        resources: filters::Resources::new(secret.current(), secret.previous(), process, (now(), fleet)),
         client: client().map_err(|cause| Error::Client(cause.into()))?,
         metrics: Arc::clone(&metrics),
         reconsider: Arc::clone(&reconsider),
@@ -66,7 +66,7 @@ pub(super) fn prepare(config: &config::Gateway, out: impl io::Write + Send + 'st
         ids: RequestIds::new(seed),
         overrides: Arc::clone(&ground.overrides),
         connections_max: server.connections_max,
-        crawlers: CrawlerNames::new(Arc::clone(&ground.shared.crawlers)),
+        crawlers: CrawlerNames::new(Arc::clone(&ground.resources.crawlers)),
         has_warned: AtomicBool::new(false),
         reconsider,
         started: Instant::now(),

@@ -99,7 +99,7 @@ fn a_session_that_does_not_count_is_refused_everywhere() {
     let ended = Session { login_at: ago(3600), expires_at: NOW, ..session() };
     check_bad(&stage, &bearer(&stage.seal(&ended)), "session_ended");
     let elsewhere = Site { url: "https://other.example.com".parse().unwrap(), ..site() };
-    let foreign = stage.shared.sessions.seal(&elsewhere, &session(), [3; 12]).unwrap();
+    let foreign = stage.resources.sessions.seal(&elsewhere, &session(), [3; 12]).unwrap();
     check_bad(&stage, &bearer(&foreign), "seal");
     let other = SessionKeys::new(&[8; 32], None).seal(&stage.site, &session(), [3; 12]).unwrap();
     check_bad(&stage, &bearer(&other), "seal");

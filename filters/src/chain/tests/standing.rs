@@ -34,7 +34,7 @@ fn a_suspended_subject_is_refused_at_once_also_from_the_cache() {
         let refused = "deny 401 invalid_token (revoked) unknown";
         check_each(&stage, "/agents/", refused, refused);
         check_each(&stage, "/", refused, refused);
-        stage.shared.cache = Arc::default();
+        stage.resources.cache = Arc::default();
         check_each(&stage, "/agents/", refused, refused);
         revoke(&mut stage, row(kind, id, ago(3000), false));
         check_each(&stage, "/agents/", "allow passport", "allow passport");
@@ -113,10 +113,10 @@ fn a_verdict_for_one_site_is_none_for_another() {
     let token = bearer(&token());
     first.check("/agents/", &[("authorization", &token)], "allow passport");
     let mut second = Stage::new(Site { url: "https://other.example.com".parse().unwrap(), ..site() });
-    second.shared.cache = Arc::clone(&first.shared.cache);
+    second.resources.cache = Arc::clone(&first.resources.cache);
     second.check("/agents/", &[("authorization", &token)], "deny 401 invalid_token (recipient) unknown");
     let mut reconfigured = Stage::new(Site { issuers: vec![lime("https://id2.example.net")], ..site() });
-    reconfigured.shared.cache = Arc::clone(&first.shared.cache);
+    reconfigured.resources.cache = Arc::clone(&first.resources.cache);
     reconfigured.check("/agents/", &[("authorization", &token)], "deny 401 passport_required unknown");
     first.check("/agents/", &[("authorization", &token)], "allow passport");
 }
@@ -140,9 +140,9 @@ fn a_replaced_secret_keeps_sessions_and_a_dropped_one_ends_them_also_cached() {
     let mut stage = Stage::new(site());
     let sealed = bearer(&stage.seal(&session()));
     stage.check("/agents/", &[("authorization", &sealed)], "allow passport");
-    stage.shared.sessions = Arc::new(SessionKeys::new(&[8; 32], Some(&[7; 32])));
+    stage.resources.sessions = Arc::new(SessionKeys::new(&[8; 32], Some(&[7; 32])));
     stage.check("/agents/", &[("authorization", &sealed)], "allow passport");
-    stage.shared.sessions = Arc::new(SessionKeys::new(&[9; 32], Some(&[8; 32])));
+    stage.resources.sessions = Arc::new(SessionKeys::new(&[9; 32], Some(&[8; 32])));
     stage.check("/agents/", &[("authorization", &sealed)], "deny 401 invalid_token (seal) unknown");
 }
 

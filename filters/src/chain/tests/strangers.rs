@@ -195,10 +195,10 @@ fn a_crawler_waits_for_the_dns_and_is_never_forbidden() {
     let (client, crawler) = first.outcome.decision.claim.unwrap();
     assert_eq!((Some(client), crawler), (stage.client, &CRAWLERS[0]));
     assert!(!header(&first, "retry-after").is_empty());
-    stage.shared.crawlers.keep(client, crawler, CrawlerVerdict::Unconfirmed);
+    stage.resources.crawlers.keep(client, crawler, CrawlerVerdict::Unconfirmed);
     let second = stage.check("/a", &sent, "deny 503 crawler_unconfirmed unknown");
     assert!(second.outcome.decision.claim.is_none());
-    stage.shared.crawlers.keep(client, crawler, CrawlerVerdict::Confirmed);
+    stage.resources.crawlers.keep(client, crawler, CrawlerVerdict::Confirmed);
     stage.check("/a", &sent, "allow unknown");
 }
 

@@ -6,7 +6,7 @@ use crate::{ChallengeKeys, Challenger, CrawlerVerdicts, Fleet, Limiter, SessionK
 
 /// What is one for a process, whatever sites there are.
 #[derive(Clone, Debug)]
-pub struct Shared {
+pub struct Resources {
     /// What sessions are sealed with.
     pub sessions: Arc<SessionKeys>,
     /// Credentials that were verified.
@@ -21,7 +21,7 @@ pub struct Shared {
     pub crawlers: Arc<CrawlerVerdicts>,
 }
 
-impl Shared {
+impl Resources {
     /// What rests on the gateway's secret, and on the one it had before. `process` must be random; `began` is when the
     /// process did.
     #[must_use]
