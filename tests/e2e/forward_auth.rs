@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use lime_tests::http::{self, Reply, Request};
+use lime_tests::python::python;
 use lime_tests::{Issuer, Output, Process, Stub, free_port, lime, until};
 use tempfile::TempDir;
 
@@ -293,4 +294,36 @@ fn a_peer_that_is_not_trusted_is_told_nothing() {
     let reply = asked.header("X-Forwarded-Host", "127.0.0.1").send();
     refused(&reply, 403, "agent_denied");
     assert_eq!(reply.header("lime-agent-trust"), None);
+}
+
+/// Reads the examples of proxies that no test starts, as those would.
+const JUDGE: &str = "
+import sys, yaml
+traefik, kubernetes = (open(path) for path in sys.argv[1:])
+http = yaml.safe_load(traefik)['http']
+auth = http['middlewares']['lime']['forwardAuth']
+assert auth['address'].endswith('/.lime/auth')
+routers, services = http['routers'], http['services']
+assert routers['shop']['middlewares'] == ['lime'] and not routers['lime-pages'].get('middlewares')
+assert {router['service'] for router in routers.values()} == set(services)
+print(','.join(sorted(auth['authResponseHeaders'])))
+shop, pages = yaml.safe_load_all(kubernetes)
+notes = {name.rsplit('/', 1)[1]: text for name, text in shop['metadata']['annotations'].items()}
+assert notes['auth-url'].endswith('/.lime/auth') and 'X-Original-URI $request_uri;' in notes['auth-snippet']
+assert 'annotations' not in pages['metadata']
+paths = [path['path'] for rule in pages['spec']['rules'] for path in rule['http']['paths']]
+assert paths == ['/.lime', '/.well-known/lime'], paths
+print(','.join(sorted(notes['auth-response-headers'].split(','))))
+";
+
+#[test]
+fn the_examples_of_traefik_and_kubernetes_copy_every_header() {
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../config/examples/forward-auth");
+    let mut command = python();
+    command.args(["-c", JUDGE]).arg(examples.join("traefik.yaml")).arg(examples.join("kubernetes.yaml"));
+    let output = Output::of(command);
+    assert_eq!(output.code, 0, "{}", output.stderr);
+    let copied =
+        "Authorization,Cookie,Lime-Agent-Id,Lime-Agent-Trust,Lime-Authorization,Lime-Owner-Id,Lime-Owner-Level";
+    assert_eq!(output.stdout.lines().collect::<Vec<_>>(), [copied, copied]);
 }
