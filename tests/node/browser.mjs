@@ -16,7 +16,7 @@ const { LIME_URL: SITE, LIME_SHOTS: SHOTS } = process.env;
 assert.ok(SITE, 'LIME_URL says where the gateway is');
 
 const AXE = fs.readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-const LIMIT_MS = 15_000; // for anything that is waited for
+const LIMIT_MS = 30_000; // for anything that is waited for
 const SUITE_MS = 120_000;
 const QUIET_MS = 1_500; // in which a page that goes round in circles would have loaded again
 const WAIT_MS = 2_000; // what a visitor without scripts waits: the policy's second, and one more
