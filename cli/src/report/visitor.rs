@@ -67,8 +67,6 @@ const CRAWLERS: &[Crawler] = &[
     Crawler { name: "GPTBot", sign: "gptbot", domains: &[] },
     Crawler { name: "OAI-SearchBot", sign: "oai-searchbot", domains: &[] },
     Crawler { name: "ChatGPT-User", sign: "chatgpt-user", domains: &[] },
-    Crawler { name: "ClaudeBot", sign: "claudebot", domains: &[] },
-    Crawler { name: "Claude-User", sign: "claude-user", domains: &[] },
     Crawler { name: "PerplexityBot", sign: "perplexity", domains: &[] },
     Crawler { name: "DuckDuckBot", sign: "duckduckbot", domains: &[] },
     Crawler { name: "Bytespider", sign: "bytespider", domains: &[] },
@@ -91,7 +89,7 @@ const FEED_READERS: [&str; 10] = [
 ];
 
 /// Words by which what is no browser says so.
-const PROGRAMS: [&str; 12] = [
+const PROGRAMS: [&str; 13] = [
     "bot",
     "crawler",
     "spider",
@@ -104,6 +102,8 @@ const PROGRAMS: [&str; 12] = [
     "axios",
     "node",
     "headless",
+    // What fetches a page because somebody asked it to.
+    "-user/",
 ];
 
 /// A visitor, as the report names it.
@@ -184,6 +184,7 @@ mod tests {
             "GPTBot",
         );
         check("Mozilla/5.0 (compatible; SomeBot/1.0)", Kind::Program, "SomeBot");
+        check("Mozilla/5.0 (KHTML, like Gecko; compatible; Some-User/1.0)", Kind::Program, "Some-User");
         check("FreshRSS/1.24", Kind::FeedReader, "FreshRSS");
         check("curl/8.5.0", Kind::Program, "curl");
         check("python-httpx/0.27", Kind::Program, "python-httpx");
