@@ -7,16 +7,17 @@ use std::time::Duration;
 use config::Mode;
 use filters::{Decision, DecisionWord};
 use prometheus::{
-    Encoder as _, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
-    TextEncoder,
+    Encoder as _, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry, TextEncoder,
 };
 
 use passport::UnixTime;
 
 use crate::access_log::mode;
 use challenges::Challenges;
+use maker::Maker;
 
 mod challenges;
+mod maker;
 
 /// From a local origin's fraction of a millisecond to a slow page.
 const SECONDS: &[f64] = &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
@@ -80,70 +81,58 @@ const WORDS: [DecisionWord; 5] =
 impl Metrics {
     pub(crate) fn new() -> Result<Self, prometheus::Error> {
         let registry = Registry::new_custom(Some("lime_gateway".to_owned()), None)?;
-        let counters = |name: &str, help: &str, labels: &[&str]| {
-            let counters = IntCounterVec::new(Opts::new(name, help), labels)?;
-            registry.register(Box::new(counters.clone()))?;
-            Ok::<_, prometheus::Error>(counters)
-        };
-        let gauges = |name: &str, help: &str, labels: &[&str]| {
-            let gauges = IntGaugeVec::new(Opts::new(name, help), labels)?;
-            registry.register(Box::new(gauges.clone()))?;
-            Ok::<_, prometheus::Error>(gauges)
-        };
-        let counter = |name: &str, help: &str| {
-            let counter = IntCounter::new(name, help)?;
-            registry.register(Box::new(counter.clone()))?;
-            Ok::<_, prometheus::Error>(counter)
-        };
-        let gauge = |name: &str, help: &str| {
-            let gauge = IntGauge::new(name, help)?;
-            registry.register(Box::new(gauge.clone()))?;
-            Ok::<_, prometheus::Error>(gauge)
-        };
+        let make = Maker(&registry);
         let opts =
             HistogramOpts::new("request_duration_seconds", "From the request's header to the answer's last byte.");
-        let duration = Histogram::with_opts(opts.buckets(SECONDS.to_vec()))?;
-        registry.register(Box::new(duration.clone()))?;
-        gauges("build_info", "1, labelled with the version.", &["version"])?
+        let duration = make.histogram(opts.buckets(SECONDS.to_vec()))?;
+        make.gauges("build_info", "1, labelled with the version.", &["version"])?
             .with_label_values(&[env!("CARGO_PKG_VERSION")])
             .set(1);
         Ok(Self {
-            requests: counters("requests_total", "Requests answered.", &["site", "status_class", "decision"])?,
-            decisions: counters("decisions_total", "Decisions by reason.", &["site", "decision", "reason", "mode"])?,
+            requests: make.counters("requests_total", "Requests answered.", &["site", "status_class", "decision"])?,
+            decisions: make.counters(
+                "decisions_total",
+                "Decisions by reason.",
+                &["site", "decision", "reason", "mode"],
+            )?,
             duration,
-            in_flight: gauge("requests_in_flight", "Requests being served now.")?,
-            connections: gauge("connections", "Connections of clients that are open now.")?,
-            connections_refused: counter("connections_refused_total", "Connections that were one too many.")?,
-            streams_cut: counter("streams_cut_total", "Open streams closed because their agent was suspended.")?,
-            log_lines_dropped: counter("access_log_dropped_total", "Access lines nobody took in time.")?,
-            jwks_refresh: counters("jwks_refresh_total", "Attempts to fetch a key set.", &["issuer", "result"])?,
-            jwks_keys: gauges("jwks_keys", "Keys that are believed.", &["issuer"])?,
-            jwks_last_success: gauges(
+            in_flight: make.gauge("requests_in_flight", "Requests being served now.")?,
+            connections: make.gauge("connections", "Connections of clients that are open now.")?,
+            connections_refused: make.counter("connections_refused_total", "Connections that were one too many.")?,
+            streams_cut: make.counter("streams_cut_total", "Open streams closed because their agent was suspended.")?,
+            log_lines_dropped: make.counter("access_log_dropped_total", "Access lines nobody took in time.")?,
+            jwks_refresh: make.counters("jwks_refresh_total", "Attempts to fetch a key set.", &["issuer", "result"])?,
+            jwks_keys: make.gauges("jwks_keys", "Keys that are believed.", &["issuer"])?,
+            jwks_last_success: make.gauges(
                 "jwks_last_success_timestamp_seconds",
                 "When the key set was last fetched.",
                 &["issuer"],
             )?,
-            unknown_kid: counters("jwks_unknown_kid_total", "Tokens of a key nobody published.", &["issuer"])?,
-            reloads: counters("config_reloads_total", "Attempts to reload the configuration.", &["result"])?,
-            last_reload_successful: gauge("config_last_reload_successful", "1 if the last reload was taken over.")?,
-            last_reload_success: gauge(
-                "config_last_reload_success_timestamp_seconds",
-                "When a configuration was last taken over.",
-            )?,
-            included_files_kept: gauge("config_included_files_kept", "Broken files whose last good sites are served.")?,
-            mode: gauges("mode", "What a site does now: 0 off, 1 observe, 2 enforce.", &["site"])?,
-            certificate_ends: gauges(
+            unknown_kid: make.counters("jwks_unknown_kid_total", "Tokens of a key nobody published.", &["issuer"])?,
+            reloads: make.counters("config_reloads_total", "Attempts to reload the configuration.", &["result"])?,
+            last_reload_successful: make
+                .gauge("config_last_reload_successful", "1 if the last reload was taken over.")?,
+            last_reload_success: make
+                .gauge("config_last_reload_success_timestamp_seconds", "When a configuration was last taken over.")?,
+            included_files_kept: make
+                .gauge("config_included_files_kept", "Broken files whose last good sites are served.")?,
+            mode: make.gauges("mode", "What a site does now: 0 off, 1 observe, 2 enforce.", &["site"])?,
+            certificate_ends: make.gauges(
                 "tls_cert_not_after_timestamp_seconds",
                 "When a certificate ends.",
                 &["certificate"],
             )?,
-            upstream_healthy: gauges(
+            upstream_healthy: make.gauges(
                 "upstream_healthy",
                 "1 while a target is given requests; of origins with several targets or a health check.",
                 &["site", "target"],
             )?,
-            challenges: Challenges::register(&registry)?,
-            contact: gauges("issuer_contact", "1 while the last attempt to reach the issuer succeeded.", &["issuer"])?,
+            challenges: Challenges::new(make)?,
+            contact: make.gauges(
+                "issuer_contact",
+                "1 while the last attempt to reach the issuer succeeded.",
+                &["issuer"],
+            )?,
             registry,
         })
     }

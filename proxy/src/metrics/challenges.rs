@@ -1,5 +1,7 @@
 use filters::{Decision, Earned, Fault, WorkEvent};
-use prometheus::{Histogram, HistogramOpts, IntCounterVec, IntGaugeVec, Opts, Registry};
+use prometheus::{Histogram, HistogramOpts, IntCounterVec, IntGaugeVec};
+
+use super::maker::Maker;
 
 /// Challenges are dated to the second.
 const SECONDS: &[f64] = &[0.5, 1.5, 2.5, 5.0, 10.0, 20.0, 40.0, 80.0, 120.0];
@@ -15,30 +17,22 @@ pub(super) struct Challenges {
 }
 
 impl Challenges {
-    pub(super) fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
-        let counters = |name: &str, help: &str, labels: &[&str]| {
-            let counters = IntCounterVec::new(Opts::new(name, help), labels)?;
-            registry.register(Box::new(counters.clone()))?;
-            Ok::<_, prometheus::Error>(counters)
-        };
-        let gauges = |name: &str, help: &str, labels: &[&str]| {
-            let gauges = IntGaugeVec::new(Opts::new(name, help), labels)?;
-            registry.register(Box::new(gauges.clone()))?;
-            Ok::<_, prometheus::Error>(gauges)
-        };
+    pub(super) fn new(make: Maker<'_>) -> Result<Self, prometheus::Error> {
         let duration = HistogramOpts::new("challenge_duration_seconds", "From a challenge to its solution.");
-        let duration = Histogram::with_opts(duration.buckets(SECONDS.to_vec()))?;
-        registry.register(Box::new(duration.clone()))?;
         Ok(Self {
-            issued: counters("challenges_issued_total", "Challenges that strangers were set.", &["site", "form"])?,
-            solved: counters("challenges_solved_total", "Challenges solved, or waited for.", &["site", "by"])?,
-            refused: counters(
+            issued: make.counters(
+                "challenges_issued_total",
+                "Challenges that strangers were set.",
+                &["site", "form"],
+            )?,
+            solved: make.counters("challenges_solved_total", "Challenges solved, or waited for.", &["site", "by"])?,
+            refused: make.counters(
                 "challenges_refused_total",
                 "Solutions and clearances that did not count.",
                 &["site", "reason"],
             )?,
-            bits: gauges("challenge_bits", "Bits of the challenge that was set last.", &["site"])?,
-            duration,
+            bits: make.gauges("challenge_bits", "Bits of the challenge that was set last.", &["site"])?,
+            duration: make.histogram(duration.buckets(SECONDS.to_vec()))?,
         })
     }
 
