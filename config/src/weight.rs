@@ -53,6 +53,12 @@ impl Weights {
         Self(weights)
     }
 
+    /// Whether there are none.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// The bits that a request weighs, above or below what is asked of everybody.
     #[must_use]
     pub fn of(&self, request: &Weighed<'_>) -> i32 {
