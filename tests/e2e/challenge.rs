@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::process::Command;
+use std::sync::Barrier;
 use std::thread;
 
 use lime_tests::http::{self, Reply, Request};
@@ -117,9 +118,14 @@ fn of_a_thousand_parallel_posts_of_one_proof_one_is_cleared() {
     let origin = Stub::saying("x");
     let gateway = gateway(&origin, "");
     let solved = asked(&gateway.get("/a").send()).solved();
+    let together = Barrier::new(1000);
     let cleared: usize = thread::scope(|scope| {
-        let one = || (0..50).filter(|_| post(&gateway, &solved).send().status == 200).count();
-        let threads: Vec<_> = (0..20).map(|_| scope.spawn(one)).collect();
+        let one = || {
+            together.wait();
+            usize::from(post(&gateway, &solved).send().status == 200)
+        };
+        let thread = || thread::Builder::new().stack_size(256 * 1024).spawn_scoped(scope, one).unwrap();
+        let threads: Vec<_> = (0..1000).map(|_| thread()).collect();
         threads.into_iter().map(|thread| thread.join().unwrap()).sum()
     });
     assert_eq!(cleared, 1);
@@ -353,7 +359,14 @@ fn a_flood_of_strangers_leaves_memory_flat() {
     let flood = |rounds: usize| {
         thread::scope(|scope| {
             for _ in 0..4 {
-                scope.spawn(|| (0..rounds).for_each(|_| assert_eq!(gateway.get("/a").send().status, 401)));
+                scope.spawn(|| {
+                    // A program is told, a browser shown.
+                    let page = || gateway.get("/a").header("Accept", "text/html");
+                    (0..rounds / 2).for_each(|_| {
+                        assert_eq!(gateway.get("/a").send().status, 401);
+                        assert_eq!(page().send().status, 403);
+                    });
+                });
             }
         });
     };

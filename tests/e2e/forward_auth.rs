@@ -275,6 +275,12 @@ fn traefik_is_told_every_header_and_a_stranger_nothing() {
     ] {
         assert!(reply.status >= 400, "{what}: {}", reply.status);
     }
+    for name in ["X-Lime-Agent-Id", "Lime_Agent_Id", "Lime-Anything"] {
+        refused(&ask("/").header(name, "admin").send(), 400, "header_reserved");
+    }
+    assert_eq!(ask("/").header("Lime-Puzzles", "1").send().status, 200, "a client may ask for one puzzle");
+    let post = http::get(&front.auth).header("X-Forwarded-Uri", "/").header("X-Forwarded-Method", "post");
+    refused(&post.header("X-Forwarded-Host", "127.0.0.1").send(), 405, "method_not_allowed");
     let line = front.scene.gateway.process.json(std::time::Duration::from_secs(10), |line| line["path"] == "/agents/x");
     let line = line.unwrap();
     assert_eq!(

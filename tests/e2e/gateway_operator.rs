@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 use std::time::{Duration, Instant};
 
-use lime_tests::{Gateway, Issuer, Output, Stub, forge, lime, until};
+use lime_tests::{Gateway, Issuer, Output, Stub, forge, http, lime, until};
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -116,7 +116,7 @@ fn a_stop_takes_no_longer_than_what_is_in_flight() {
     let origin = Stub::saying("x");
     let mut gateway = Gateway::start(|url, _| format!("[[site]]\nurl = \"{url}\"\norigin = \"{}\"\n", origin.url));
     assert_eq!(gateway.get("/").send().status, 200);
-    let idle = lime_tests::http::connect(gateway.address()).unwrap();
+    let idle = http::connect(gateway.address()).unwrap();
     let started = Instant::now();
     gateway.process.terminate();
     assert!(gateway.process.ended().success());
@@ -183,19 +183,15 @@ fn health_and_metrics_are_for_this_machine() {
     until("contact with the issuer", || scene.gateway.health()["status"] == "ok");
     for path in ["/livez", "/readyz", "/healthz", "/metrics"] {
         let url = format!("{}{path}", scene.gateway.ops);
-        assert_eq!(lime_tests::http::get(&url).send().status, 200, "{path}");
-        assert_eq!(
-            lime_tests::http::get(&url).header("Host", "evil.test").send().status,
-            421,
-            "{path} by another name"
-        );
+        assert_eq!(http::get(&url).send().status, 200, "{path}");
+        assert_eq!(http::get(&url).header("Host", "evil.test").send().status, 421, "{path} by another name");
     }
     assert_eq!(scene.protected().send().status, 401);
     assert_eq!(scene.protected().bearer(&scene.token()).send().status, 200);
     until("they are counted", || scene.gateway.counted("lime_gateway_requests_total") >= 2);
-    let metrics = lime_tests::http::get(&format!("{}/metrics", scene.gateway.ops)).send().text();
+    let metrics = http::get(&format!("{}/metrics", scene.gateway.ops)).send().text();
     assert!(!metrics.contains(&scene.agent.id), "no agent becomes a label");
-    assert_eq!(lime_tests::http::get(&format!("{}/nothing", scene.gateway.ops)).send().status, 404);
+    assert_eq!(http::get(&format!("{}/nothing", scene.gateway.ops)).send().status, 404);
 }
 
 #[test]
@@ -354,4 +350,17 @@ fn many_sites_are_found_by_their_host() {
     }
     refused(&gateway.get("/").header("Host", "three.lime.test").send(), 421, "host_unknown");
     refused(&gateway.get("/").send(), 421, "host_unknown");
+}
+
+#[test]
+fn metrics_on_an_address_that_others_reach_are_told_under_any_name() {
+    let origin = Stub::saying("x");
+    let mut gateway = Gateway::start(|url, _| format!("[[site]]\nurl = \"{url}\"\norigin = \"{}\"\n", origin.url));
+    let status =
+        |gateway: &Gateway| http::get(&format!("{}/livez", gateway.ops)).header("Host", "lime.internal").send().status;
+    assert_eq!(status(&gateway), 421, "on this machine alone a page in a browser might ask");
+    let text = fs::read_to_string(gateway.file()).unwrap();
+    fs::write(gateway.file(), text.replace("ops_listen = \"127.0.0.1:0\"", "ops_listen = \"0.0.0.0:0\"")).unwrap();
+    gateway.restart();
+    assert_eq!(status(&gateway), 200);
 }

@@ -237,3 +237,15 @@ fn what_is_the_same_at_many_sites_is_said_of_the_first() {
     );
     assert_eq!(found[5], "3 more sites: `mode = \"observe\"`: nobody is refused here yet, only logged");
 }
+
+#[test]
+fn work_is_asked_for_where_browsers_can_keep_what_they_get_for_it() {
+    let site = |url: &str| format!("[[site]]\nurl = '{url}'\norigin = 'http://127.0.0.1:3000'\npolicy = 'cleared'\n");
+    for url in ["https://wiki.example", "http://localhost:8080", "http://127.0.0.1"] {
+        assert!(parse(&site(url)).is_ok(), "{url}");
+    }
+    let error = parse(&site("http://wiki.example")).unwrap_err().to_string();
+    let expected =
+        "`url` is not https: browsers would not keep what strangers work for: write https, or another policy";
+    assert!(error.starts_with("lime.toml:2:7: ") && error.ends_with(expected), "{error}");
+}

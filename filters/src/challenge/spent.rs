@@ -112,3 +112,28 @@ impl fmt::Debug for Spent {
         f.debug_struct("Spent").field("count", &self.count).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_remembered_is_not_spent_and_nothing_is_forgotten_for_it() {
+        let (spent, now, ends_at) = (Spent::new(), UnixTime::from_secs(1_000), UnixTime::from_secs(1_120));
+        // All of one shard.
+        let salt = |number: u64| {
+            let mut salt = [0; 16];
+            salt.iter_mut().zip(number.to_be_bytes()).for_each(|(place, byte)| *place = byte);
+            salt
+        };
+        for number in 0..SPENT_MAX as u64 {
+            assert_eq!(spent.spend(&salt(number), ends_at, now), Spending::First);
+        }
+        assert_eq!(spent.spend(&salt(SPENT_MAX as u64), ends_at, now), Spending::Full);
+        assert_eq!(spent.spend(&salt(0), ends_at, now), Spending::Again);
+        // Once the minute is over in which they ended, there is room.
+        let later = UnixTime::from_secs(1_200);
+        assert_eq!(spent.spend(&salt(SPENT_MAX as u64), UnixTime::from_secs(1_300), later), Spending::First);
+        assert_eq!(spent.spend(&salt(0), ends_at, later), Spending::Again, "what has ended stays so");
+    }
+}
