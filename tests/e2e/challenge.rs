@@ -375,14 +375,20 @@ fn a_flood_of_strangers_leaves_memory_flat() {
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap().to_owned();
         line.trim().split(' ').next().unwrap().parse::<u64>().unwrap()
     };
+    // Pools and the allocator's own pages grow to what the load asks for, and on a busy machine that takes more than one
+    // flood. What is kept for a stranger would be kept again in each: one that adds nothing says that nothing is.
+    let mut grown = Vec::new();
     flood(500);
-    let before = memory();
-    let started = std::time::Instant::now();
-    flood(2_500);
-    let (took, after) = (started.elapsed(), memory());
-    let rate = 10_000.0 / took.as_secs_f64();
-    report(&format!("challenges: {rate:.0} a second over new connections, memory {before} -> {after} KiB"));
-    assert!(after < before + 4 * 1024, "{before} -> {after} KiB");
+    let flat = (0..6).any(|_| {
+        let (before, started) = (memory(), std::time::Instant::now());
+        flood(2_500);
+        let (took, after) = (started.elapsed(), memory());
+        let rate = 10_000.0 / took.as_secs_f64();
+        report(&format!("challenges: {rate:.0} a second over new connections, memory {before} -> {after} KiB"));
+        grown.push(after.saturating_sub(before));
+        after < before + 1024
+    });
+    assert!(flat, "each flood of 10,000 left more behind, in KiB: {grown:?}");
 }
 
 #[test]
