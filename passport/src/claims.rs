@@ -102,8 +102,8 @@ pub struct BindingPassport {
     pub passport_version: PassportVersion,
 }
 
-/// A kind of passport. Sealed: the three types of this crate and no other.
-pub trait Passport: Serialize + DeserializeOwned + sealed::Sealed {
+/// A kind of passport. Sealed: the four types of this crate and no other.
+pub trait Passport: Serialize + DeserializeOwned + Sealed {
     /// `typ` of the header (RFC 8725 §3.11).
     const TYP: &'static str;
     /// `aud` of the payload.
@@ -142,6 +142,8 @@ pub struct Registered<'a> {
     /// `nbf`.
     pub not_before: Option<UnixTime>,
 }
+
+pub(crate) use sealed::Sealed;
 
 mod sealed {
     pub trait Sealed {}

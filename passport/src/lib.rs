@@ -1,8 +1,9 @@
 //! Passports: the JWTs by which an issuer states an agent's identity, and the one way to check them.
 //!
-//! Three kinds, three types, never one struct with options: [`LoginPassport`] goes to a site, [`AccessToken`] is held
-//! by an agent for one domain, [`BindingPassport`] ties an agent to an account at a site. All are compact JWS (RFC 7515)
-//! signed with RS256 (RFC 7518 §3.3). What other issuers sign is an [`OAuthToken`], with an algorithm that was opted in.
+//! Four kinds, four types, never one struct with options: [`LoginPassport`] goes to a site, [`AccessToken`] is held
+//! by an agent for one domain, [`ResourceToken`] by an OAuth client for one resource, [`BindingPassport`] ties an agent to
+//! an account at a site. All are compact JWS (RFC 7515) signed with RS256 (RFC 7518 §3.3). What other issuers sign is an
+//! [`OAuthToken`], with an algorithm that was opted in.
 //!
 //! This crate is the shared vocabulary of issuer, gateway and agent. It must never know I/O, a clock, async or HTTP:
 //! time is an argument ([`UnixTime`]).
@@ -18,6 +19,7 @@ mod jws;
 mod key_set;
 mod oauth;
 mod refusal;
+mod resource;
 mod sign;
 mod time;
 mod verify;
@@ -31,6 +33,7 @@ pub use jws::{TOKEN_BYTES_MAX, Unverified, unverified};
 pub use key_set::{JWKS_BYTES_MAX, Jwk, KEYS_MAX, KeySet, KeySetError, jwks_document};
 pub use oauth::{OAuthExpected, OAuthToken, verify_oauth};
 pub use refusal::Refusal;
+pub use resource::ResourceToken;
 pub use sign::{KeyError, SignError, SigningKey};
 pub use time::UnixTime;
 pub use verify::{Expected, Verified, verify};
