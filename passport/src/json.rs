@@ -7,8 +7,12 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{self, DeserializeOwned, Deserializer, MapAccess, SeqAccess, Visitor};
 
-/// Reads one JSON object of type `T`. Unknown members are allowed, duplicates of any are not.
-pub(crate) fn object<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, serde_json::Error> {
+/// Reads one JSON object of type `T`. Unknown members are allowed; one that is named twice, at any depth, is not, so that no
+/// two readers of one text can see two values.
+///
+/// # Errors
+/// What is wrong with the text, and where.
+pub fn object<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, serde_json::Error> {
     serde_json::from_slice::<Unique>(bytes)?;
     serde_json::from_slice(bytes)
 }

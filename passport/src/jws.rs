@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use crate::json;
-use crate::key_set::KeySet;
+use crate::key_set::{KeySet, PublicKey};
 use crate::{Algorithm, KeyId, Refusal};
 
 /// Longest token that is looked at, in bytes.
@@ -47,23 +47,48 @@ struct Parts<'a> {
 
 /// Checks the signature of `token` with the key its header names, and nothing else.
 pub(crate) fn check_signature(token: &str, keys: &KeySet) -> Result<Signed, Refusal> {
-    let parts = split(token)?;
-    let header: Header = json::object(&decode(parts.header)?).map_err(|_| Refusal::Malformed)?;
-    if header.crit.is_some() {
-        return Err(Refusal::Critical);
-    }
-    if !Algorithm::ALL.iter().any(|known| header.alg == known.as_str()) {
-        return Err(Refusal::Algorithm);
-    }
-    let kid = header.kid.ok_or(Refusal::Malformed)?;
-    let payload = decode(parts.payload)?;
-    let signature = decode(parts.signature)?;
+    let unchecked = Unchecked::parse(token)?;
+    let kid = unchecked.kid.clone().ok_or(Refusal::Malformed)?;
     let key = keys.key(&kid).ok_or(Refusal::UnknownKey)?;
-    if header.alg != key.algorithm.as_str() {
-        return Err(Refusal::Algorithm);
+    unchecked.check(key)?;
+    Ok(Signed { kid, typ: unchecked.typ, payload: unchecked.payload })
+}
+
+/// A token of the right form, of which nothing is believed yet.
+pub(crate) struct Unchecked<'a> {
+    pub(crate) kid: Option<KeyId>,
+    pub(crate) typ: Option<String>,
+    pub(crate) payload: Vec<u8>,
+    algorithm: Algorithm,
+    signature: Vec<u8>,
+    signed: &'a str,
+}
+
+impl<'a> Unchecked<'a> {
+    pub(crate) fn parse(token: &'a str) -> Result<Self, Refusal> {
+        let parts = split(token)?;
+        let header: Header = json::object(&decode(parts.header)?).map_err(|_| Refusal::Malformed)?;
+        if header.crit.is_some() {
+            return Err(Refusal::Critical);
+        }
+        let algorithm = Algorithm::ALL.into_iter().find(|known| header.alg == known.as_str());
+        Ok(Self {
+            algorithm: algorithm.ok_or(Refusal::Algorithm)?,
+            kid: header.kid,
+            typ: header.typ,
+            payload: decode(parts.payload)?,
+            signature: decode(parts.signature)?,
+            signed: parts.signed,
+        })
     }
-    key.check(parts.signed.as_bytes(), &signature)?;
-    Ok(Signed { kid, typ: header.typ, payload })
+
+    /// Whether `key` made the signature, with its own algorithm.
+    pub(crate) fn check(&self, key: &PublicKey) -> Result<(), Refusal> {
+        if self.algorithm != key.algorithm {
+            return Err(Refusal::Algorithm);
+        }
+        key.check(self.signed.as_bytes(), &self.signature)
+    }
 }
 
 /// What a token claims of itself before anything is checked: enough to choose whom to ask, never enough to believe.

@@ -100,20 +100,9 @@ impl KeySet {
     /// # Errors
     /// [`KeySetError`] when nothing usable is left or the document is not what it should be.
     pub fn from_jwks_of(document: &[u8], accepted: &[Algorithm]) -> Result<Self, KeySetError> {
-        #[derive(Deserialize)]
-        struct Document {
-            keys: Vec<serde_json::Value>,
-        }
-        if document.len() > JWKS_BYTES_MAX {
-            return Err(KeySetError::TooLong);
-        }
-        let document: Document = json::object(document).map_err(KeySetError::Malformed)?;
-        if document.keys.len() > KEYS_MAX {
-            return Err(KeySetError::TooMany);
-        }
         let mut keys = HashMap::new();
-        for member in &document.keys {
-            let Some((kid, key)) = PublicKey::from_json(member) else { continue };
+        for member in members(document)? {
+            let Some((Some(kid), key)) = PublicKey::from_json(&member) else { continue };
             if !accepted.contains(&key.algorithm) {
                 continue;
             }
@@ -162,6 +151,19 @@ impl KeySet {
     }
 }
 
+/// The keys of a document as they stand in it, each of any kind.
+pub(crate) fn members(document: &[u8]) -> Result<Vec<serde_json::Value>, KeySetError> {
+    #[derive(Deserialize)]
+    struct Document {
+        keys: Vec<serde_json::Value>,
+    }
+    if document.len() > JWKS_BYTES_MAX {
+        return Err(KeySetError::TooLong);
+    }
+    let document: Document = json::object(document).map_err(KeySetError::Malformed)?;
+    if document.keys.len() > KEYS_MAX { Err(KeySetError::TooMany) } else { Ok(document.keys) }
+}
+
 impl fmt::Debug for KeySet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set().entries(self.keys.keys()).finish()
@@ -175,8 +177,8 @@ pub(crate) struct PublicKey {
 }
 
 impl PublicKey {
-    /// `None` for a key that is for something else, or that is too weak or too large.
-    fn from_json(jwk: &serde_json::Value) -> Option<(KeyId, Self)> {
+    /// A key and its name, if it has one. `None` for a key that is for something else, or that is too weak or too large.
+    pub(crate) fn from_json(jwk: &serde_json::Value) -> Option<(Option<KeyId>, Self)> {
         let text = |name: &str| jwk.get(name)?.as_str();
         let is_or_absent = |name: &str, value: &str| jwk.get(name).is_none_or(|found| found == value);
         let bytes = |name: &str| URL_SAFE_NO_PAD.decode(text(name)?).ok();
@@ -197,7 +199,11 @@ impl PublicKey {
             Algorithm::Es256 => p256(&bytes("x")?, &bytes("y")?),
             Algorithm::EdDsa => ParsedPublicKey::new(&ED25519, bytes("x")?).ok(),
         };
-        Some((text("kid")?.parse().ok()?, Self { algorithm, parsed: parsed? }))
+        let kid = match jwk.get("kid") {
+            Some(kid) => Some(kid.as_str()?.parse().ok()?),
+            None => None,
+        };
+        Some((kid, Self { algorithm, parsed: parsed? }))
     }
 
     pub(crate) fn check(&self, message: &[u8], signature: &[u8]) -> Result<(), Refusal> {

@@ -3,7 +3,7 @@
 //! Four kinds, four types, never one struct with options: [`LoginPassport`] goes to a site, [`AccessToken`] is held
 //! by an agent for one domain, [`ResourceToken`] by an OAuth client for one resource, [`BindingPassport`] ties an agent to
 //! an account at a site. All are compact JWS (RFC 7515) signed with RS256 (RFC 7518 §3.3). What other issuers sign is an
-//! [`OAuthToken`], with an algorithm that was opted in.
+//! [`OAuthToken`], with an algorithm that was opted in; what a client signs to say who it is, a [`ClientAssertion`].
 //!
 //! This crate is the shared vocabulary of issuer, gateway and agent. It must never know I/O, a clock, async or HTTP:
 //! time is an argument ([`UnixTime`]).
@@ -13,6 +13,7 @@
 
 mod algorithm;
 mod claims;
+mod client_assertion;
 mod ids;
 mod json;
 mod jws;
@@ -28,7 +29,9 @@ pub use algorithm::Algorithm;
 pub use claims::{
     AccessToken, Audience, BindingPassport, LoginPassport, PASSPORT_VERSION, Passport, PassportVersion, Registered,
 };
+pub use client_assertion::{ClientAssertion, ClientExpected, ClientKeys, verify_client_assertion};
 pub use ids::{AgentId, BadId, BindingId, KeyId, LoginRequestId, OwnerId, OwnerLevel, SiteId, TokenId};
+pub use json::object as strict_object;
 pub use jws::{TOKEN_BYTES_MAX, Unverified, unverified};
 pub use key_set::{JWKS_BYTES_MAX, Jwk, KEYS_MAX, KeySet, KeySetError, jwks_document};
 pub use oauth::{OAuthExpected, OAuthToken, verify_oauth};
