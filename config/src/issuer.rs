@@ -11,7 +11,7 @@ use url::Url;
 
 use crate::reader::{self, Key, Reported, Table};
 use crate::value::Value;
-use crate::{ConfigError, SecretSource, WebOrigin, load};
+use crate::{ClientDocuments, ConfigError, SecretSource, WebOrigin, load};
 
 const LISTEN: Key = Key::new("listen", r#""127.0.0.1:8081""#);
 const PUBLIC_URL: Key = Key::new("public_url", r#""https://id.example.net""#);
@@ -22,6 +22,7 @@ const LOGIN_PASSPORT_TTL: Key = Key::new("login_passport_ttl", r#""120s""#);
 const ACCESS_TOKEN_TTL: Key = Key::new("access_token_ttl", r#""300s""#);
 const KEY_PUBLISH_AHEAD: Key = Key::new("key_publish_ahead", r#""24h""#);
 const POW_DIFFICULTY: Key = Key::new("pow_difficulty", "15");
+const CIMD: Key = Key::new("cimd", r#"{ allow = ["clients.internal:443"] }"#);
 
 /// Times in a token are whole seconds, so no life is shorter than one.
 const SECOND: Duration = Duration::from_secs(1);
@@ -64,6 +65,8 @@ pub struct Issuer {
     pub key_publish_ahead: Duration,
     /// Leading zero bits of a login challenge: 0 to 20. Default: 15.
     pub pow_difficulty: u8,
+    /// Which client documents may be fetched beyond those of the internet. Default: none.
+    pub cimd: ClientDocuments,
 }
 
 /// Where the issuer keeps what it knows.
@@ -92,6 +95,7 @@ impl Issuer {
             access_token_ttl: Duration::from_secs(300),
             key_publish_ahead: Duration::from_hours(24),
             pow_difficulty: 15,
+            cimd: ClientDocuments::default(),
         }
     }
 
@@ -121,6 +125,7 @@ impl Issuer {
         let access_token_ttl = top.optional(ACCESS_TOKEN_TTL, |value| value.duration(ACCESS_TOKEN_TTL_RANGE));
         let key_publish_ahead = top.optional(KEY_PUBLISH_AHEAD, |value| value.duration(KEY_PUBLISH_AHEAD_RANGE));
         let pow_difficulty = top.optional(POW_DIFFICULTY, |value| value.integer(POW_DIFFICULTY_RANGE));
+        let cimd = top.section(CIMD, "in [cimd]", ClientDocuments::read);
 
         if listen.as_ref().is_ok_and(|listen| listen.as_ref().is_some_and(Vec::is_empty)) {
             return Err(top.report(LISTEN, "nothing to listen on: write `listen = \"127.0.0.1:8081\"`"));
@@ -144,6 +149,7 @@ impl Issuer {
             access_token_ttl: access_token_ttl?.unwrap_or(default.access_token_ttl),
             key_publish_ahead: key_publish_ahead?.unwrap_or(default.key_publish_ahead),
             pow_difficulty: pow_difficulty?.and_then(|bits| u8::try_from(bits).ok()).unwrap_or(default.pow_difficulty),
+            cimd: cimd?,
         })
     }
 
@@ -167,6 +173,7 @@ impl Issuer {
         if self.pow_difficulty == 0 {
             found.push("`pow_difficulty = 0`: a login costs its sender nothing".into());
         }
+        found.extend(self.cimd.warnings());
         found
     }
 }

@@ -12,6 +12,7 @@
 
 mod authority;
 mod challenge;
+mod client_documents;
 mod duration;
 mod error;
 #[cfg(test)]
@@ -47,6 +48,7 @@ mod weight;
 
 pub use authority::{BadUrl, Scheme};
 pub use challenge::{Challenge, Crawlers};
+pub use client_documents::{BadHostPort, ClientDocuments, HostPort};
 pub use duration::{BadDuration, parse as duration};
 pub use error::ConfigError;
 pub use gateway::{Gateway, OpenPath, Reloaded};

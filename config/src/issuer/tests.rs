@@ -158,3 +158,30 @@ fn what_is_allowed_but_should_be_known_is_said() {
         ],
     );
 }
+
+#[test]
+fn client_documents_from_elsewhere_are_named_one_by_one_and_warned_about() {
+    assert_eq!(issuer("", &[]).cimd, ClientDocuments::default());
+    let text = "public_url = 'https://id.example'\ncimd = { allow = ['127.0.0.1:8443', 'clients.internal:443'], ca = 'ca.pem' }";
+    let found = issuer(text, &[]);
+    assert_eq!(found.cimd.ca.as_deref(), Some(Path::new("/etc/lime/ca.pem")));
+    assert_eq!(
+        found.cimd.allow.iter().map(|host| (host.host(), host.port())).collect::<Vec<_>>(),
+        [("127.0.0.1", 8443), ("clients.internal", 443)]
+    );
+    assert_eq!(
+        found.warnings(),
+        [
+            "`cimd.allow`: whoever asks can make the issuer send requests to 127.0.0.1:8443, clients.internal:443, wherever \
+         it is",
+            "`cimd.ca`: who has a key of /etc/lime/ca.pem can pass for any client that has a document",
+        ]
+    );
+    let found = issuer("[cimd]", &[("LIME__CIMD__ALLOW", "a.internal:1,[::1]:2")]);
+    assert_eq!(found.cimd.allow.iter().map(ToString::to_string).collect::<Vec<_>>(), ["a.internal:1", "[::1]:2"]);
+    refuse(
+        "cimd = { allow = ['a.internal'] }",
+        "1:19: `allow`: no port: write a.internal:443 if it is the one of https",
+    );
+    refuse("[cimd]\ndeny = []", "2:1: unknown key `deny` in [cimd]: remove it, or write one of `allow`, `ca`");
+}
