@@ -42,6 +42,18 @@ pub enum Error {
     /// A name or URL that cannot be registered.
     #[error("{0}")]
     Invalid(String),
+    /// The authorities beside those of the system cannot be read.
+    #[error("cannot read the certificates in {}: cimd.ca is a PEM file", path.display())]
+    Authorities {
+        /// Where they should be.
+        path: PathBuf,
+        /// What is wrong.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// What fetches client documents cannot be made.
+    #[error("cannot make an HTTP client")]
+    HttpClient(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// An address cannot be bound or read back.
     #[error("cannot listen")]
     Listen(#[source] io::Error),

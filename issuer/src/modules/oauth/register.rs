@@ -1,0 +1,180 @@
+//! Dynamic client registration (RFC 7591), the part that needs no store: what a client may register, and what it is
+//! answered.
+
+use std::collections::BTreeSet;
+
+use passport::{UnixTime, strict_object};
+use serde_json::{Map, Value, json};
+
+use super::client_name::ClientName;
+use super::redirect_uri::{BadRedirectUri, RedirectUri};
+
+/// Redirect URIs of one client: real ones have three.
+const REDIRECT_URIS_MAX: usize = 10;
+
+/// Longest `scope`, in bytes.
+const SCOPE_BYTES_MAX: usize = 1000;
+
+/// Metadata of a client that can be registered. The client is a public one, whatever it asked for: the server may replace
+/// what was asked (RFC 7591 §3.2.1), and a secret that anybody gets for the asking proves nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Registration {
+    pub(crate) name: ClientName,
+    pub(crate) redirect_uris: Vec<RedirectUri>,
+    application_type: &'static str,
+    grant_types: Vec<&'static str>,
+    scope: Option<String>,
+}
+
+/// Why a client is not registered (RFC 7591 §3.2.2).
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum RegistrationError {
+    #[error("redirect_uris: {0}")]
+    RedirectUri(#[from] BadRedirectUri),
+    #[error("redirect_uris is a list of 1 to 10 texts")]
+    RedirectUris,
+    #[error("{0}")]
+    Metadata(&'static str),
+    #[error("software_statement is not taken: send the metadata itself")]
+    SoftwareStatement,
+}
+
+impl RegistrationError {
+    /// The `error` of the answer; its `error_description` is the text.
+    pub(crate) const fn code(&self) -> &'static str {
+        match self {
+            Self::RedirectUri(_) | Self::RedirectUris => "invalid_redirect_uri",
+            Self::Metadata(_) => "invalid_client_metadata",
+            Self::SoftwareStatement => "unapproved_software_statement",
+        }
+    }
+}
+
+impl Registration {
+    /// Reads the body of a registration request.
+    pub(crate) fn parse(body: &[u8]) -> Result<Self, RegistrationError> {
+        let members: Map<String, Value> = strict_object(body)
+            .map_err(|_| RegistrationError::Metadata("the body is not one JSON object that names each member once"))?;
+        if present(&members, "software_statement").is_some() {
+            return Err(RegistrationError::SoftwareStatement);
+        }
+        let redirect_uris = redirect_uris(&members)?;
+        let grant_types = grant_types(&members)?;
+        if !names(&members, "response_types", "code")?.contains("code") {
+            return Err(RegistrationError::Metadata("response_types: `code` is the only one there is"));
+        }
+        // What it asks for is answered with `none`, so that no name can be wrong.
+        text(&members, "token_endpoint_auth_method", "token_endpoint_auth_method is a text")?;
+        Ok(Self {
+            name: name(&members, &redirect_uris)?,
+            application_type: application_type(&members, &redirect_uris)?,
+            grant_types,
+            scope: scope(&members)?,
+            redirect_uris,
+        })
+    }
+
+    /// The metadata as it is registered (RFC 7591 §2).
+    pub(crate) fn metadata(&self) -> Map<String, Value> {
+        let redirect_uris: Vec<_> = self.redirect_uris.iter().map(RedirectUri::as_str).collect();
+        let metadata = [
+            ("client_name", json!(self.name.as_str())),
+            ("redirect_uris", json!(redirect_uris)),
+            ("application_type", json!(self.application_type)),
+            ("grant_types", json!(self.grant_types)),
+            ("response_types", json!(["code"])),
+            ("token_endpoint_auth_method", json!("none")),
+        ];
+        let scope = self.scope.as_ref().map(|scope| ("scope", json!(scope)));
+        metadata.into_iter().chain(scope).map(|(name, value)| (name.to_owned(), value)).collect()
+    }
+
+    /// The body of a 201 (RFC 7591 §3.2.1). It says nothing of an end: a client that is used stays.
+    pub(crate) fn answer(&self, client_id: &str, issued_at: UnixTime) -> Value {
+        let mut answer = self.metadata();
+        answer.insert("client_id".to_owned(), client_id.into());
+        answer.insert("client_id_issued_at".to_owned(), issued_at.as_secs().into());
+        Value::Object(answer)
+    }
+}
+
+/// A member that is there; `null` is what some clients write for nothing.
+fn present<'m>(members: &'m Map<String, Value>, name: &str) -> Option<&'m Value> {
+    members.get(name).filter(|value| !value.is_null())
+}
+
+fn text<'m>(
+    members: &'m Map<String, Value>,
+    name: &str,
+    problem: &'static str,
+) -> Result<Option<&'m str>, RegistrationError> {
+    let value = present(members, name);
+    value.map(|value| value.as_str().ok_or(RegistrationError::Metadata(problem))).transpose()
+}
+
+/// A list of names, `default` alone where there is none (RFC 7591 §2).
+fn names<'m>(
+    members: &'m Map<String, Value>,
+    name: &str,
+    default: &'m str,
+) -> Result<BTreeSet<&'m str>, RegistrationError> {
+    let Some(value) = present(members, name) else { return Ok([default].into()) };
+    let names = value.as_array().and_then(|names| names.iter().map(Value::as_str).collect());
+    names.ok_or(RegistrationError::Metadata("grant_types and response_types are lists of texts"))
+}
+
+fn redirect_uris(members: &Map<String, Value>) -> Result<Vec<RedirectUri>, RegistrationError> {
+    let uris = present(members, "redirect_uris").and_then(Value::as_array).ok_or(RegistrationError::RedirectUris)?;
+    if !(1..=REDIRECT_URIS_MAX).contains(&uris.len()) {
+        return Err(RegistrationError::RedirectUris);
+    }
+    uris.iter().map(|uri| Ok(RedirectUri::parse(uri.as_str().ok_or(RegistrationError::RedirectUris)?)?)).collect()
+}
+
+/// Those of the types asked for that there are.
+fn grant_types(members: &Map<String, Value>) -> Result<Vec<&'static str>, RegistrationError> {
+    let asked = names(members, "grant_types", "authorization_code")?;
+    if !asked.contains("authorization_code") {
+        let problem =
+            "grant_types: a client that registers itself is for `authorization_code`, and `refresh_token` with it";
+        return Err(RegistrationError::Metadata(problem));
+    }
+    Ok(["authorization_code", "refresh_token"].into_iter().filter(|known| asked.contains(known)).collect())
+}
+
+fn name(members: &Map<String, Value>, redirect_uris: &[RedirectUri]) -> Result<ClientName, RegistrationError> {
+    let asked = text(members, "client_name", "client_name is a text")?.and_then(ClientName::of);
+    // Without a name of its own it is called after where it is.
+    let of_host = || ClientName::of(redirect_uris.first()?.host_shown());
+    asked.or_else(of_host).ok_or(RegistrationError::RedirectUris)
+}
+
+fn application_type(
+    members: &Map<String, Value>,
+    redirect_uris: &[RedirectUri],
+) -> Result<&'static str, RegistrationError> {
+    const PROBLEM: &str = "application_type is `native` or `web`";
+    match text(members, "application_type", PROBLEM)? {
+        Some("native") => Ok("native"),
+        Some("web") => Ok("web"),
+        Some(_) => Err(RegistrationError::Metadata(PROBLEM)),
+        None if redirect_uris.iter().any(|uri| uri.is_loopback() || uri.is_custom_scheme()) => Ok("native"),
+        None => Ok("web"),
+    }
+}
+
+/// RFC 6749 §3.3.
+fn scope(members: &Map<String, Value>) -> Result<Option<String>, RegistrationError> {
+    const PROBLEM: &str = "scope is a text of at most 1000 bytes, names parted by spaces";
+    let allowed = |byte: u8| matches!(byte, b' ' | b'!' | 0x23..=0x5B | 0x5D..=0x7E);
+    match text(members, "scope", PROBLEM)? {
+        Some(scope) if scope.len() > SCOPE_BYTES_MAX || !scope.bytes().all(allowed) => {
+            Err(RegistrationError::Metadata(PROBLEM))
+        }
+        Some(scope) => Ok(Some(scope.to_owned()).filter(|scope| !scope.is_empty())),
+        None => Ok(None),
+    }
+}
+
+#[cfg(test)]
+mod tests;
