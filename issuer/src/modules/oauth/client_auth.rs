@@ -74,7 +74,7 @@ impl ClientCredentials {
             (Some(authorization), _) => basic(authorization)?,
             (None, true) => assertion(presented)?,
             (None, false) => {
-                let client_id = named.clone().ok_or(BadClientAuth::Request("client_id is missing"))?;
+                let client_id = named.ok_or(BadClientAuth::Request("client_id is missing"))?;
                 return Ok(Self::None { client_id });
             }
         };

@@ -79,16 +79,21 @@ impl Fetcher {
         bytes_max: usize,
         now: Instant,
     ) -> Result<Fetched, DocumentRefusal> {
-        let is_named = |named: &config::HostPort| named.host() == location.host() && named.port() == location.port();
-        let client = if self.allow.iter().any(is_named) { &self.to_any } else { &self.to_public };
-        // An address is not looked up, so it passes no resolver.
-        if let Some(address) = location.address().filter(|_| std::ptr::eq(client, &raw const self.to_public)) {
-            if !is_public(address) {
-                return Err(DocumentRefusal::AddressNotPublic(address));
-            }
-        }
+        let client = match self.reach(location) {
+            Reach::Any => &self.to_any,
+            Reach::Public => match location.address().filter(|address| !is_public(*address)) {
+                // An address is not looked up, so no resolver would see it.
+                Some(address) => return Err(DocumentRefusal::AddressNotPublic(address)),
+                None => &self.to_public,
+            },
+        };
         let _permit = self.budget.permit(location.host(), now)?;
         timeout(TIME_MAX, get(client, location, bytes_max)).await.map_err(|_| DocumentRefusal::TooSlow)?
+    }
+
+    fn reach(&self, location: &Location) -> Reach {
+        let is_named = |named: &config::HostPort| named.host() == location.host() && named.port() == location.port();
+        if self.allow.iter().any(is_named) { Reach::Any } else { Reach::Public }
     }
 }
 

@@ -15,9 +15,9 @@ fn parse(body: &Value) -> Result<Registration, RegistrationError> {
 }
 
 #[track_caller]
-fn check(body: &Value, member: &str, expected: Value) {
+fn check(body: &Value, member: &str, expected: impl Into<Value>) {
     let answer = parse(body).unwrap().answer("c1", UnixTime::from_secs(7));
-    assert_eq!(answer.get(member).unwrap_or(&Value::Null), &expected, "{body}");
+    assert_eq!(answer.get(member).unwrap_or(&Value::Null), &expected.into(), "{body}");
 }
 
 #[test]
@@ -49,18 +49,18 @@ fn a_client_is_answered_with_what_was_registered() {
 
 #[test]
 fn what_is_not_asked_for_has_a_default() {
-    check(&body(), "application_type", json!("native"));
-    check(&with("redirect_uris", json!(["https://app.example/cb"])), "application_type", json!("web"));
-    check(&with("application_type", json!("web")), "application_type", json!("web"));
+    check(&body(), "application_type", "native");
+    check(&with("redirect_uris", json!(["https://app.example/cb"])), "application_type", "web");
+    check(&with("application_type", json!("web")), "application_type", "web");
     check(&body(), "grant_types", json!(["authorization_code"]));
     check(&body(), "scope", Value::Null);
     check(&with("scope", json!("")), "scope", Value::Null);
     check(&with("scope", Value::Null), "scope", Value::Null);
-    check(&with("client_name", Value::Null), "client_name", json!("127.0.0.1"));
-    check(&with("client_name", json!("\u{200b}")), "client_name", json!("127.0.0.1"));
-    check(&with("client_name", json!("x".repeat(200))), "client_name", json!("x".repeat(100)));
+    check(&with("client_name", Value::Null), "client_name", "127.0.0.1");
+    check(&with("client_name", json!("\u{200b}")), "client_name", "127.0.0.1");
+    check(&with("client_name", json!("x".repeat(200))), "client_name", "x".repeat(100));
     for method in ["none", "client_secret_basic", "private_key_jwt", "anything"] {
-        check(&with("token_endpoint_auth_method", json!(method)), "token_endpoint_auth_method", json!("none"));
+        check(&with("token_endpoint_auth_method", json!(method)), "token_endpoint_auth_method", "none");
     }
 }
 
