@@ -1,13 +1,16 @@
 //! The issuer: it registers owners, agents and sites, and signs passports.
 //!
 //! The URL names the file: `/api/v1/modules/agent-login/...` is answered in `modules/agent_login/`. Floors, imports only go
-//! down: `server` (the table of routes) over `modules` (what the issuer does for agents and sites) over `foundation` and
-//! `core` (who is who; keys and passports) over `store` (durable truth) and `ephemeral` (what a process may forget).
+//! down: `server` (the table of routes) over `modules` (what the issuer does for agents and sites) and `console` (the pages
+//! of owners) over `foundation` and `core` (who is who; keys and passports) over `store` (durable truth) and `ephemeral`
+//! (what a process may forget).
 //!
 //! This crate must never know the gateway or a command line. Reading order: [`Issuer`], `server`, then
 //! `modules/agent_login/`, one step of a login a file. [`Operator`] is the same store seen by an operator's commands.
 
 mod connections;
+#[cfg_attr(not(test), expect(dead_code, unused_imports, reason = "its routes come with the authorization server"))]
+mod console;
 mod core;
 mod credentials;
 mod ephemeral;
