@@ -1,7 +1,10 @@
 //! `lime issuer ..`: run an issuer, and what its operator does beside it.
 
+mod clients;
 mod keys;
+mod owners;
 mod registry;
+mod resources;
 mod run;
 
 use std::path::PathBuf;
@@ -40,7 +43,7 @@ enum Action {
     Run,
     /// People and companies
     #[command(subcommand)]
-    Owner(registry::Owner),
+    Owner(owners::Owner),
     /// Agents of an owner
     #[command(subcommand)]
     Agent(registry::Agent),
@@ -50,6 +53,12 @@ enum Action {
     /// Credentials by which a gateway serves sites
     #[command(subcommand)]
     Gateway(registry::Gateway),
+    /// What OAuth clients can get tokens for, such as an MCP server behind a gateway
+    #[command(subcommand)]
+    Resource(resources::Resource),
+    /// OAuth clients: programs that get tokens for an agent, and those that registered themselves
+    #[command(subcommand)]
+    Client(clients::Client),
     /// The keys passports are signed with
     #[command(subcommand)]
     Keys(keys::Keys),
@@ -109,16 +118,18 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), Failure> {
     if let Action::Run = arguments.action {
         return run::run(&config, format).await;
     }
-    if !matches!(arguments.action, Action::Owner(registry::Owner::Add { .. })) {
+    if !matches!(arguments.action, Action::Owner(owners::Owner::Add { .. })) {
         exists(&config)?;
     }
     let operator = issuer::Operator::open(&config).await.map_err(Failure::from_error)?;
     let done = match arguments.action {
         Action::Run => Ok(()),
-        Action::Owner(action) => registry::owner(&operator, action, format).await,
+        Action::Owner(action) => owners::owner(&operator, action, format).await,
         Action::Agent(action) => registry::agent(&operator, action, format).await,
         Action::Site(action) => registry::site(&operator, action, format).await,
         Action::Gateway(action) => registry::gateway(&operator, action, format).await,
+        Action::Resource(action) => resources::resource(&operator, action, format).await,
+        Action::Client(action) => clients::client(&operator, action, format).await,
         Action::Keys(action) => keys::keys(&operator, action, format, &config).await,
     };
     operator.close().await;

@@ -16,6 +16,7 @@ mod healthcheck;
 mod init;
 mod issuer;
 mod listen;
+mod password;
 mod report;
 mod service_manager;
 mod signals;

@@ -43,6 +43,13 @@ pub(crate) fn progress(line: &str) {
     }
 }
 
+/// A question, answered on the same line.
+pub(crate) fn ask(question: &str) {
+    let mut stderr = io::stderr().lock();
+    let written = write!(stderr, "{question}").and_then(|()| stderr.flush());
+    drop(written);
+}
+
 /// Takes back what [`progress`] left.
 pub(crate) fn end_progress() {
     progress("");

@@ -122,7 +122,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), Failure> {
     let gateway = proxy::Gateway::prepare_with_log(gateway_config, curtain.clone()).map_err(Failure::from_error)?;
     let serving = tokio::spawn(gateway.serve(listeners, stop()));
 
-    announce(show, &places, &registered);
+    announce(show, &arguments.data, &places, &registered);
     let story = async {
         steps::play(show, &places, &registered).await?;
         if !arguments.once {
@@ -169,7 +169,8 @@ fn gateway_config(data: &Path, places: &Places) -> Result<config::Gateway, Failu
     Ok(config::Gateway::new(config::Server::new(data.join("gateway")), vec![site]))
 }
 
-fn announce(show: Show, places: &Places, registered: &Registered) {
+fn announce(show: Show, data: &Path, places: &Places, registered: &Registered) {
+    let (user, password) = (registry::OWNER_USER, registry::owner_password_file(data));
     match show {
         Show::Json => terminal::say(
             &json!({
@@ -182,13 +183,17 @@ fn announce(show: Show, places: &Places, registered: &Registered) {
                 "agent_token": registered.agent_token,
                 "site_token": registered.site_token,
                 "site_token_spare": registered.site_token_spare,
+                "owner_user": user,
+                "owner_password_file": password,
             })
             .to_string(),
         ),
         Show::Story => {
             terminal::say(&format!("issuer   {}   signs passports", places.issuer));
             terminal::say(&format!("gateway  {}   asks for them, in front of", places.gateway));
-            terminal::say(&format!("site     {}   which knows nothing of all this\n", places.origin));
+            terminal::say(&format!("site     {}   which knows nothing of all this", places.origin));
+            let password = password.display();
+            terminal::say(&format!("owner    {user}   signs in at the issuer with the password in {password}\n"));
         }
     }
 }

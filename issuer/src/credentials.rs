@@ -1,4 +1,5 @@
-//! Opaque tokens: what an agent, a site or a gateway shows to the issuer. Only their SHA-256 is stored.
+//! Opaque tokens: what an agent, a site, a gateway, a client or an owner's browser shows to the issuer. Only their SHA-256
+//! is stored.
 
 use std::fmt;
 
@@ -16,6 +17,14 @@ pub(crate) enum Holder {
     Agent,
     Site,
     Gateway,
+    /// Whoever redeems an authorization code.
+    Code,
+    /// Whoever rotates a refresh token.
+    Refresh,
+    /// A confidential client, by its secret.
+    Client,
+    /// A signed-in owner's browser.
+    OwnerSession,
 }
 
 impl Holder {
@@ -24,6 +33,10 @@ impl Holder {
             Self::Agent => "at_",
             Self::Site => "st_",
             Self::Gateway => "gt_",
+            Self::Code => "ac_",
+            Self::Refresh => "rt_",
+            Self::Client => "cs_",
+            Self::OwnerSession => "os_",
         }
     }
 }
@@ -77,6 +90,11 @@ impl TokenHash {
         let body = text.strip_prefix(holder.prefix())?;
         let formed = URL_SAFE_NO_PAD.decode(body).is_ok_and(|bytes| bytes.len() == TOKEN_BYTES);
         formed.then(|| Self::of(text))
+    }
+
+    /// What was stored before, read again.
+    pub(crate) const fn stored(text: String) -> Self {
+        Self(text)
     }
 
     pub(crate) fn as_str(&self) -> &str {

@@ -54,6 +54,9 @@ pub enum Error {
     /// What fetches client documents cannot be made.
     #[error("cannot make an HTTP client")]
     HttpClient(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The system gives no randomness.
+    #[error("no {0} could be made: the system has no randomness")]
+    Randomness(&'static str),
     /// An address cannot be bound or read back.
     #[error("cannot listen")]
     Listen(#[source] io::Error),

@@ -11,6 +11,10 @@ use crate::core::keys::{self, Publication};
 use crate::core::passports::Signer;
 use crate::core::secret::{Missing, Sealer};
 use crate::ephemeral::streams::Streams;
+use crate::foundation::csrf::Csrf;
+use crate::foundation::passwords::Passwords;
+use crate::modules::oauth::client_assertion::Assertions;
+use crate::modules::oauth::client_metadata::ClientDocuments;
 use crate::server::router;
 use crate::service::{Service, Settings};
 use crate::store::{Generations, Location, Store};
@@ -76,6 +80,12 @@ impl Issuer {
             store,
             keys: ArcSwap::from_pointee(ring),
             signer: Signer::new(issuer, config.login_passport_ttl, config.access_token_ttl),
+            documents: ClientDocuments::new(&config.cimd)?,
+            assertions: Assertions::default(),
+            document_assertions: Assertions::default(),
+            passwords: Passwords::new(),
+            csrf: Csrf::new(sealer.derive(b"forms")?),
+            sealer: Arc::clone(&sealer),
             streams: Streams::new(),
             shutdown,
         };

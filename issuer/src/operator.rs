@@ -1,5 +1,9 @@
 //! What an operator does, beside a running issuer or without one: the same store, opened directly.
 
+mod clients;
+mod owners;
+mod resources;
+
 use std::sync::Arc;
 
 use passport::{KeyId, SiteId};
@@ -12,6 +16,9 @@ use crate::credentials::{Holder, Token};
 use crate::issuer::{open_sealer, open_store};
 use crate::store::{Change, KeyState, Kind, NewSubject, Registration, Sites, Store};
 use crate::time::UnixMillis;
+
+pub use clients::{ClientLine, RegisteredClient};
+pub use resources::{BadScope, ResourceLine};
 
 /// Longest name of an owner, agent, site or gateway, in characters.
 const NAME_CHARS_MAX: usize = 200;
@@ -108,14 +115,6 @@ impl Operator {
         // Opens the active key: a secret that is another store's must not seal anything here.
         keys::load(&store, &sealer, publication, UnixMillis::now()).await?;
         Ok(Self { store, sealer, publication })
-    }
-
-    /// Registers a person or company; its id.
-    ///
-    /// # Errors
-    /// [`Error::Invalid`] for a name that cannot be one.
-    pub async fn add_owner(&self, name: &str) -> Result<String, Error> {
-        self.register(NewSubject::Owner { name: name_of(name)? }, "owner").await
     }
 
     /// Registers an agent of `owner`, which may log in at `sites`.
@@ -288,8 +287,7 @@ const fn word(kind: Kind) -> &'static str {
 }
 
 fn new_token(holder: Holder) -> Result<Token, Error> {
-    Token::generate(holder)
-        .ok_or_else(|| Error::Invalid("no token could be made: the system has no randomness".to_owned()))
+    Token::generate(holder).ok_or(Error::Randomness("token"))
 }
 
 fn name_of(text: &str) -> Result<String, Error> {

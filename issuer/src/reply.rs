@@ -30,6 +30,8 @@ pub(crate) enum Refusal {
     /// The store cannot say whether an agent's token is good: fail closed.
     AgentAuthUnavailable,
     SiteAuthUnavailable,
+    /// The store cannot say whether an owner is signed in.
+    OwnerAuthUnavailable,
     /// The store or a key failed after the caller was known.
     TokenNotIssued,
     /// No such login request, or none that can still be approved, or not this caller's.
@@ -68,6 +70,9 @@ impl Refusal {
             }
             Self::SiteAuthUnavailable => {
                 (StatusCode::SERVICE_UNAVAILABLE, "SITE_TOKEN_AUTH_UNAVAILABLE", "the site cannot be authenticated now")
+            }
+            Self::OwnerAuthUnavailable => {
+                (StatusCode::SERVICE_UNAVAILABLE, "AUTH_UNAVAILABLE", "the owner cannot be authenticated now")
             }
             Self::TokenNotIssued => {
                 (StatusCode::SERVICE_UNAVAILABLE, "OAUTH_TOKEN_ISSUANCE_FAILED", "no token can be issued now")

@@ -32,9 +32,14 @@ pub(crate) fn one_header<'h>(headers: &'h HeaderMap, name: &str) -> Result<Optio
     value.to_str().map(Some).map_err(|_| Unclear)
 }
 
-/// A body as one JSON object, of bounded size and in bounded time.
+/// A body as it came, of bounded size and in bounded time.
+pub(crate) async fn bytes(body: Body) -> Result<Vec<u8>, Refusal> {
+    timeout(BODY_WAIT_MAX, read(body)).await.map_err(|_| Refusal::BodyTooSlow)?
+}
+
+/// A body as one JSON object.
 pub(crate) async fn object<T: DeserializeOwned>(body: Body) -> Result<T, Refusal> {
-    let bytes = timeout(BODY_WAIT_MAX, read(body)).await.map_err(|_| Refusal::BodyTooSlow)??;
+    let bytes = bytes(body).await?;
     // serde would also read a struct from an array.
     if bytes.trim_ascii_start().first() != Some(&b'{') {
         return Err(Refusal::Invalid("the body is not a JSON object"));

@@ -8,7 +8,12 @@ use tokio::sync::watch;
 
 use crate::core::keys::KeyRing;
 use crate::core::passports::Signer;
+use crate::core::secret::Sealer;
 use crate::ephemeral::streams::Streams;
+use crate::foundation::csrf::Csrf;
+use crate::foundation::passwords::Passwords;
+use crate::modules::oauth::client_assertion::Assertions;
+use crate::modules::oauth::client_metadata::ClientDocuments;
 use crate::store::Store;
 
 /// What the operator chose, as far as a request needs it.
@@ -29,6 +34,14 @@ pub(crate) struct Service {
     pub(crate) store: Store,
     pub(crate) keys: ArcSwap<KeyRing>,
     pub(crate) signer: Signer,
+    pub(crate) sealer: Arc<Sealer>,
+    /// What clients say of themselves on the web.
+    pub(crate) documents: ClientDocuments,
+    /// What clients of operators signed, and what those of documents did.
+    pub(crate) assertions: Assertions,
+    pub(crate) document_assertions: Assertions,
+    pub(crate) passwords: Passwords,
+    pub(crate) csrf: Csrf,
     pub(crate) streams: Arc<Streams>,
     /// Turns true when the process is to end.
     pub(crate) shutdown: watch::Receiver<bool>,

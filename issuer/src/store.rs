@@ -4,11 +4,17 @@
 //! Everything that may happen once is decided here, by the `WHERE` of one `UPDATE`, never by reading first. Times and ids
 //! are arguments. Nothing above this floor knows SQL.
 
+mod agents;
+mod clients;
+mod consents;
 mod database;
+mod grants;
 mod keys;
 mod logins;
 mod migrations;
+mod owner_access;
 mod registry;
+mod resources;
 mod revocations;
 mod writer;
 
@@ -18,11 +24,17 @@ pub(crate) mod conformance;
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub(crate) use clients::{ClientAuth, ClientRecord, ClientRegistration};
+pub(crate) use consents::{ConsentRecord, NewConsent};
 pub use database::StoreError;
+pub(crate) use grants::{Grant, NewCode, NewRefresh, Redeemed, Rotated};
 pub(crate) use keys::{KeyRecord, KeyState, NewKey};
 pub(crate) use logins::{Approval, LoginRecord, LoginState, Mintable, NewLogin, Opened, PAGE_ROWS, Page};
+pub(crate) use owner_access::{AccessRecord, PasswordSet};
 pub(crate) use registry::{Caller, CallerRecord, NewSubject, Registration, SiteAt, Standing, SubjectRow};
 pub use registry::{Kind, Sites};
+pub use resources::Scope;
+pub(crate) use resources::{NewResource, ResourceRecord, ResourceRegistration};
 pub(crate) use revocations::{Change, Revocation, Revocations};
 
 use database::Database;

@@ -32,6 +32,11 @@ impl UnixMillis {
         Self(self.0.saturating_sub(millis(duration)))
     }
 
+    /// How long after `earlier`; nothing, if it is not.
+    pub(crate) fn since(self, earlier: Self) -> Duration {
+        Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
+    }
+
     /// Whole seconds, cut.
     pub(crate) fn secs(self) -> UnixTime {
         UnixTime::from_secs(u64::try_from(self.0.div_euclid(1000)).unwrap_or(0))

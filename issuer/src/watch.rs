@@ -88,9 +88,13 @@ impl Watch {
         if self.swept.elapsed() > SWEEP_PERIOD {
             self.swept = Instant::now();
             let now = UnixMillis::now();
-            while self.service.store.forget_logins(now).await? > 0 {}
-            self.service.store.forget_revocations(now).await?;
-            self.service.store.forget_audit(now).await?;
+            let store = &self.service.store;
+            while store.forget_logins(now).await? > 0 {}
+            while store.forget_grants(now).await? > 0 {}
+            while store.forget_clients(now).await? > 0 {}
+            while store.forget_owner_sessions(now).await? > 0 {}
+            store.forget_revocations(now).await?;
+            store.forget_audit(now).await?;
         }
         Ok(())
     }

@@ -1,5 +1,7 @@
 //! `lime up`: everything in one process, with a login through it.
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
 
 use lime_tests::http::{self, get};
@@ -22,6 +24,7 @@ fn steps(lines: &[Value]) -> Vec<(u64, String)> {
 #[test]
 fn up_once_shows_a_login_in_five_steps() {
     let data = TempDir::new().unwrap();
+    let mut passwords = Vec::new();
     for _ in ["the first time", "and again"] {
         let output = Output::of(up(&data, &["--once", "--json"]));
         let lines = output.json_lines();
@@ -33,11 +36,20 @@ fn up_once_shows_a_login_in_five_steps() {
                 "{name}: {ready}"
             );
         }
+        assert_eq!(ready["owner_user"], "owner");
+        let file = ready["owner_password_file"].as_str().unwrap();
+        assert_eq!(fs::metadata(file).unwrap().permissions().mode() & 0o777, 0o600);
+        passwords.push(fs::read_to_string(file).unwrap());
         let expected = ["open", "challenge", "approve", "deliver", "verify"];
         let expected: Vec<_> = (1..).zip(expected.map(str::to_owned)).collect();
         assert_eq!(steps(&lines), expected, "{}", output.stderr);
         assert!(lines.iter().skip(1).all(|line| line["ms"].as_f64().is_some_and(|ms| ms >= 0.0)));
     }
+    assert!(passwords[0].len() >= 32 && passwords[0] == passwords[1]);
+    // A directory from before owners signed in gets a password too.
+    fs::remove_file(data.path().join("owner.password")).unwrap();
+    assert_eq!(Output::of(up(&data, &["--once", "--json"])).code, 0);
+    assert_ne!(fs::read_to_string(data.path().join("owner.password")).unwrap(), passwords[0]);
 }
 
 #[test]
@@ -45,6 +57,7 @@ fn up_tells_a_story_to_people() {
     let data = TempDir::new().unwrap();
     let output = Output::of(up(&data, &["--once"]));
     assert_eq!(output.code, 0, "{}", output.stderr);
+    assert!(output.stdout.contains("owner.password"), "{}", output.stdout);
     for words in ["1. open", "5. verify", "lime-site-login", "passport_version"] {
         assert!(output.stdout.contains(words), "{words} is not in\n{}", output.stdout);
     }

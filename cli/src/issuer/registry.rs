@@ -1,4 +1,4 @@
-//! `lime issuer owner|agent|site|gateway ..`.
+//! `lime issuer agent|site|gateway ..`, and what they have in common with `lime issuer owner ..`.
 
 use clap::{Args, Subcommand};
 use issuer::{Kind, Operator, Registered, Sites, SubjectLine};
@@ -8,22 +8,6 @@ use serde_json::json;
 use super::Format;
 use crate::failure::Failure;
 use crate::terminal;
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum Owner {
-    /// Register an owner
-    Add {
-        /// What it is called
-        #[arg(long)]
-        name: String,
-    },
-    /// Show every owner
-    List,
-    /// Refuse everything of this owner everywhere, within a second
-    Suspend(Id),
-    /// End a suspension
-    Resume(Id),
-}
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Agent {
@@ -103,20 +87,7 @@ pub(crate) enum Gateway {
 #[derive(Debug, Args)]
 pub(crate) struct Id {
     /// Its id
-    id: String,
-}
-
-pub(crate) async fn owner(operator: &Operator, action: Owner, format: Format) -> Result<(), Failure> {
-    match action {
-        Owner::Add { name } => {
-            let id = operator.add_owner(&name).await.map_err(Failure::from_error)?;
-            format.say(&format!("owner {id}"), &json!({ "owner_id": id }));
-            Ok(())
-        }
-        Owner::List => list(operator, Kind::Owner, format).await,
-        Owner::Suspend(Id { id }) => suspend(operator, Kind::Owner, &id, format).await,
-        Owner::Resume(Id { id }) => resume(operator, Kind::Owner, &id, format).await,
-    }
+    pub(super) id: String,
 }
 
 pub(crate) async fn agent(operator: &Operator, action: Agent, format: Format) -> Result<(), Failure> {
@@ -173,7 +144,7 @@ fn shown_once(word: &str, registered: &Registered, format: Format) {
     format.say(&format!("{word} {id}\ntoken {token}\n(the token is shown this once; keep it)"), &json);
 }
 
-async fn list(operator: &Operator, kind: Kind, format: Format) -> Result<(), Failure> {
+pub(super) async fn list(operator: &Operator, kind: Kind, format: Format) -> Result<(), Failure> {
     for line in operator.list(kind).await.map_err(Failure::from_error)? {
         let SubjectLine { id, name, status, url, sites, .. } = &line;
         let mut text = format!("{id}  {status:<9}  {name}");
@@ -188,13 +159,13 @@ async fn list(operator: &Operator, kind: Kind, format: Format) -> Result<(), Fai
     Ok(())
 }
 
-async fn suspend(operator: &Operator, kind: Kind, id: &str, format: Format) -> Result<(), Failure> {
+pub(super) async fn suspend(operator: &Operator, kind: Kind, id: &str, format: Format) -> Result<(), Failure> {
     operator.suspend(kind, id).await.map_err(Failure::from_error)?;
     format.say(&format!("{id} is suspended"), &json!({ "id": id, "status": "suspended" }));
     Ok(())
 }
 
-async fn resume(operator: &Operator, kind: Kind, id: &str, format: Format) -> Result<(), Failure> {
+pub(super) async fn resume(operator: &Operator, kind: Kind, id: &str, format: Format) -> Result<(), Failure> {
     operator.resume(kind, id).await.map_err(Failure::from_error)?;
     format.say(
         &format!("{id} is active again; what was issued before stays worthless"),

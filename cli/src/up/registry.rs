@@ -1,12 +1,12 @@
-//! Who is registered in the data directory of `lime up`: one owner, two sites, one agent. Their tokens are kept there, since
-//! the issuer does not keep them.
+//! Who is registered in the data directory of `lime up`: one owner, two sites, one agent. Their tokens, and the password the
+//! owner signs in with, are kept there, since the issuer does not keep them.
 
 use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
-use issuer::{Operator, Sites};
+use issuer::{NewPassword, Operator, Sites};
 use serde::{Deserialize, Serialize};
 
 use crate::failure::Failure;
@@ -30,16 +30,43 @@ pub(crate) fn site_token_file(data: &Path) -> PathBuf {
     data.join("site.token")
 }
 
-/// What was registered before, or all of it anew. At another address the site is another one.
+/// The name the owner signs in by.
+pub(crate) const OWNER_USER: &str = "owner";
+
+/// Where the owner finds the password.
+pub(crate) fn owner_password_file(data: &Path) -> PathBuf {
+    data.join("owner.password")
+}
+
+/// What was registered before, or all of it anew. At another address the sites and the agent are others, of the same owner.
 pub(crate) async fn load_or_create(data: &Path, issuer: &config::Issuer, gateway: &str) -> Result<Registered, Failure> {
     let known = read(&data.join("up.json"))?;
-    if let Some(registered) = known.filter(|known| known.gateway == gateway) {
+    let here = known.as_ref().filter(|known| known.gateway == gateway).cloned();
+    if let Some(registered) = here.filter(|_| owner_password_file(data).exists()) {
         return Ok(registered);
     }
     let operator = Operator::open(issuer).await.map_err(Failure::from_error)?;
-    let registered = create(&operator, gateway).await;
+    let registered = complete(&operator, data, known, gateway).await;
     operator.close().await;
-    let registered = registered?;
+    registered
+}
+
+async fn complete(
+    operator: &Operator,
+    data: &Path,
+    known: Option<Registered>,
+    gateway: &str,
+) -> Result<Registered, Failure> {
+    let registered = match known {
+        Some(known) if known.gateway == gateway => known,
+        other => create(operator, other.map(|known| known.owner_id), gateway).await?,
+    };
+    let password = owner_password_file(data);
+    if !password.exists() {
+        let made = NewPassword::generate().map_err(Failure::from_error)?;
+        operator.set_password(&registered.owner_id, OWNER_USER, made.clone()).await.map_err(Failure::from_error)?;
+        write(&password, made.expose())?;
+    }
     // The tokens first: `up.json` says that everything else is there.
     write(&site_token_file(data), &registered.site_token)?;
     write(&data.join("agent.token"), &registered.agent_token)?;
@@ -47,9 +74,12 @@ pub(crate) async fn load_or_create(data: &Path, issuer: &config::Issuer, gateway
     Ok(registered)
 }
 
-async fn create(operator: &Operator, gateway: &str) -> Result<Registered, Failure> {
+async fn create(operator: &Operator, owner_id: Option<String>, gateway: &str) -> Result<Registered, Failure> {
     let url = gateway.parse().map_err(Failure::from_error)?;
-    let owner_id = operator.add_owner("Demo owner").await.map_err(Failure::from_error)?;
+    let owner_id = match owner_id {
+        Some(id) => id,
+        None => operator.add_owner("Demo owner").await.map_err(Failure::from_error)?,
+    };
     let site = operator.add_site(&owner_id, "Demo site", &url).await.map_err(Failure::from_error)?;
     let spare = operator.add_site(&owner_id, "Spare site", &url).await.map_err(Failure::from_error)?;
     let ids = [&site.id, &spare.id].map(|id| id.parse().map_err(Failure::from_error));

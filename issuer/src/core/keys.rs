@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use passport::{Jwk, KeyId, SigningKey};
+use passport::{Jwk, KeyId, KeySet, SigningKey};
 
 use super::key_set::JwksDocument;
 use super::secret::Sealer;
@@ -16,6 +16,8 @@ use crate::time::UnixMillis;
 pub(crate) struct KeyRing {
     pub(crate) active: Arc<SigningKey>,
     pub(crate) jwks: JwksDocument,
+    /// The same keys, to check what was signed here.
+    pub(crate) public: KeySet,
     /// When this ring stops being true by the clock alone: a switch that is due, a retired key that leaves.
     pub(crate) changes_at: Option<UnixMillis>,
     /// The next key, when it is to become the active one, if that is decided.
@@ -88,7 +90,10 @@ pub(crate) async fn load(
     let leaves = |key: &KeyRecord| key.retired_at.map(|at| at.plus(publication.after)).filter(|at| *at > now);
     let retired = records.iter().filter(|key| key.state == KeyState::Retired);
     let changes_at = retired.filter_map(leaves).chain(due.iter().map(|(_, at)| *at)).min();
-    Ok(KeyRing { active: Arc::new(signing), jwks: JwksDocument::new(&published, publication.ahead), changes_at, due })
+    let public = KeySet::from_jwks(passport::jwks_document(&published).as_bytes())
+        .map_err(|_| Error::Key("in the store has an unreadable public half"))?;
+    let jwks = JwksDocument::new(&published, publication.ahead);
+    Ok(KeyRing { active: Arc::new(signing), jwks, public, changes_at, due })
 }
 
 fn is_published(key: &KeyRecord, publication: Publication, now: UnixMillis) -> bool {

@@ -3,10 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use passport::{AccessToken, LoginPassport, Passport, PassportVersion, SigningKey, TokenId, UnixTime};
+use passport::{
+    AccessToken, Audience, LoginPassport, Passport, PassportVersion, ResourceToken, SigningKey, TokenId, UnixTime,
+};
 use tokio::sync::Semaphore;
 
-use crate::store::{CallerRecord, Mintable};
+use crate::store::{CallerRecord, Mintable, ResourceRecord};
 use crate::time::UnixMillis;
 
 /// Signs off the runtime's threads, as many at a time as there are processors: a signature takes a third of a
@@ -17,6 +19,16 @@ pub(crate) struct Signer {
     login_ttl: Duration,
     access_ttl: Duration,
     slots: Arc<Semaphore>,
+}
+
+/// What the access token of an OAuth client says beside who acts.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ForResource<'a> {
+    pub(crate) resource: &'a ResourceRecord,
+    pub(crate) client: &'a str,
+    pub(crate) scope: &'a str,
+    /// The grant it comes from, where an owner gave one: whoever revokes the token ends that.
+    pub(crate) grant: Option<&'a str>,
 }
 
 /// No passport was made; it was logged why.
@@ -80,6 +92,32 @@ impl Signer {
         self.sign(key, token).await
     }
 
+    /// An access token of an OAuth client for one resource.
+    pub(crate) async fn resource(
+        &self,
+        key: Arc<SigningKey>,
+        agent: &CallerRecord,
+        claims: ForResource<'_>,
+        now: UnixMillis,
+    ) -> Result<String, NotSigned> {
+        let ForResource { resource, client, scope, grant } = claims;
+        let iat = issued_at(now, agent.not_before.max(resource.not_before));
+        let token = ResourceToken {
+            iss: self.issuer.clone(),
+            aud: Audience::One(resource.url.clone()),
+            sub: agent.id.clone(),
+            iat,
+            exp: iat.plus(self.access_ttl),
+            nbf: None,
+            jti: token_id_of(grant).ok_or(NotSigned)?,
+            client_id: client.to_owned(),
+            scope: Some(scope.to_owned()),
+            owner: agent.owner.clone(),
+            owner_level: agent.owner_level,
+        };
+        self.sign(key, token).await
+    }
+
     pub(crate) const fn access_ttl(&self) -> Duration {
         self.access_ttl
     }
@@ -101,6 +139,12 @@ impl Signer {
 /// A new `jti`.
 pub(crate) fn token_id() -> Option<TokenId> {
     uuid::Uuid::new_v4().to_string().try_into().ok()
+}
+
+/// A new `jti` that begins with the grant the token comes from.
+fn token_id_of(grant: Option<&str>) -> Option<TokenId> {
+    let id = uuid::Uuid::new_v4();
+    grant.map_or_else(|| id.to_string(), |grant| format!("{grant}.{id}")).try_into().ok()
 }
 
 /// Later than `not_before` in whole seconds, since a verifier refuses what was issued in that very second: an agent that

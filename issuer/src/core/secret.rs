@@ -6,6 +6,7 @@ use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, Nonce, RandomizedNonceKey};
+use aws_lc_rs::hkdf::{HKDF_SHA256, Prk, Salt};
 use aws_lc_rs::rand;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -25,6 +26,7 @@ pub(crate) enum Missing {
 /// Seals private keys: AES-256-GCM, the kid as additional data, so that no row can take another's place.
 pub(crate) struct Sealer {
     key: RandomizedNonceKey,
+    secret: Prk,
 }
 
 impl Sealer {
@@ -47,7 +49,17 @@ impl Sealer {
         }
         let malformed = |_| Error::SecretForm { path: path.to_owned() };
         let key = RandomizedNonceKey::new(&AES_256_GCM, &secret).map_err(malformed)?;
-        Ok(Self { key })
+        let secret = Salt::new(HKDF_SHA256, b"lime issuer secret").extract(&secret);
+        Ok(Self { key, secret })
+    }
+
+    /// A key for one purpose, which says nothing of any other (HKDF, RFC 5869). All issuers of one store have the same.
+    pub(crate) fn derive(&self, purpose: &[u8]) -> Result<[u8; SECRET_BYTES], Error> {
+        let mut key = [0; SECRET_BYTES];
+        let purpose = [purpose];
+        let derived = self.secret.expand(&purpose, HKDF_SHA256).and_then(|okm| okm.fill(&mut key));
+        derived.map_err(|_| Error::Key("cannot be derived"))?;
+        Ok(key)
     }
 
     pub(crate) fn seal(&self, kid: &str, private: &[u8]) -> Result<String, Error> {

@@ -53,7 +53,7 @@ async fn look_up(store: &Store, token: &TokenHash, holder: Holder) -> Result<Cal
     let found = match holder {
         Holder::Site => store.site_by_token(token).await,
         Holder::Gateway => store.gateway_by_token(token).await,
-        Holder::Agent => Ok(None),
+        Holder::Agent | Holder::Code | Holder::Refresh | Holder::Client | Holder::OwnerSession => Ok(None),
     };
     let found = found.map_err(unavailable(Refusal::SiteAuthUnavailable))?;
     let caller = found.ok_or(Refusal::SiteTokenInvalid)?;

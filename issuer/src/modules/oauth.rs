@@ -1,21 +1,33 @@
-//! `/api/v1/modules/oauth/...`: access tokens for agents. One RFC a file: [`metadata`] is RFC 8414, [`token`] is the lane of
-//! the agent SDK; [`domain`] says for which hosts a token can be.
+//! `/api/v1/modules/oauth/...`: an OAuth 2.1 authorization server, one RFC a file.
 //!
-//! Who a client is: [`register`] is RFC 7591, [`client_metadata`] the documents of clients whose name is a URL,
-//! [`client_auth`] how one says who it is, [`client_assertion`] the way of those with keys; [`redirect_uri`] says where it
-//! is answered and [`client_name`] what people read of it.
+//! The way of a client: [`metadata`] (RFC 8414) says where everything is; it is known by [`register`] (RFC 7591) or by a
+//! document on the web ([`client_metadata`]). At [`authorize`] it asks an owner (`authorization` is what it asks, judged), who
+//! answers at [`consent`]. At [`token`] it redeems what it got: `code_grant` (RFC 7636), `refresh_grant`,
+//! `client_credentials`; `prove`, `client_auth` and [`client_assertion`] (RFC 7523) say which client asks, `resource` (RFC 8707) and `scope` for
+//! what. [`revoke`] (RFC 7009) gives it back. `domain_token` is the lane of the agent SDK, at the same URL.
 
-#[cfg_attr(not(test), expect(dead_code, reason = "the OAuth endpoints that use it follow"))]
+pub(crate) mod authorize;
 pub(crate) mod client_assertion;
-#[cfg_attr(not(test), expect(dead_code, reason = "the OAuth endpoints that use it follow"))]
-pub(crate) mod client_auth;
-#[cfg_attr(not(test), expect(dead_code, reason = "the OAuth endpoints that use it follow"))]
 pub(crate) mod client_metadata;
-pub(crate) mod client_name;
-pub(crate) mod domain;
+pub(crate) mod consent;
+pub(crate) mod cors;
 pub(crate) mod metadata;
-#[cfg_attr(not(test), expect(dead_code, reason = "the OAuth endpoints that use it follow"))]
+pub(crate) mod parameters;
 pub(crate) mod redirect_uri;
-#[cfg_attr(not(test), expect(dead_code, reason = "the OAuth endpoints that use it follow"))]
 pub(crate) mod register;
+pub(crate) mod revoke;
 pub(crate) mod token;
+
+mod authorization;
+mod client;
+mod client_auth;
+mod client_credentials;
+mod client_name;
+mod code_grant;
+mod domain;
+mod domain_token;
+mod prove;
+mod refresh_grant;
+mod resource;
+pub(crate) mod scope;
+mod token_error;

@@ -64,6 +64,12 @@ impl From<&str> for Value {
     }
 }
 
+impl From<Option<&str>> for Value {
+    fn from(text: Option<&str>) -> Self {
+        Self::Text(text.map(str::to_owned))
+    }
+}
+
 impl From<i64> for Value {
     fn from(number: i64) -> Self {
         Self::Int(Some(number))
@@ -73,6 +79,12 @@ impl From<i64> for Value {
 impl From<crate::time::UnixMillis> for Value {
     fn from(time: crate::time::UnixMillis) -> Self {
         Self::Int(Some(time.get()))
+    }
+}
+
+impl From<Option<crate::time::UnixMillis>> for Value {
+    fn from(time: Option<crate::time::UnixMillis>) -> Self {
+        Self::Int(time.map(crate::time::UnixMillis::get))
     }
 }
 

@@ -80,7 +80,7 @@ pub(crate) struct SubjectRow {
     pub(crate) created_at: UnixMillis,
 }
 
-fn standing(own: i64, owners: i64) -> Standing {
+pub(super) const fn standing(own: i64, owners: i64) -> Standing {
     if own != 0 {
         Standing::Suspended
     } else if owners != 0 {
@@ -122,23 +122,18 @@ impl Store {
 
     /// The agent that holds this token.
     pub(crate) async fn agent_by_token(&self, token: &TokenHash) -> Result<Option<CallerRecord>, StoreError> {
-        type Found = (String, String, String, i64, i64, i64, i64, i64, i64);
         let sql = "SELECT a.id, a.name, a.owner_id, o.level, a.any_site, a.suspended, o.suspended, a.not_before,
                           o.not_before
                    FROM agents a JOIN owners o ON o.id = a.owner_id WHERE a.token_hash = $1";
-        let row: Option<Found> = self.database.row(sql, &[token.as_str().into()]).await?;
-        let Some((id, name, owner, level, any_site, own, owners, not_before, owner_not_before)) = row else {
-            return Ok(None);
-        };
-        Ok(Some(CallerRecord {
-            id: id.parse().map_err(|_| StoreError::Unreadable("agent id"))?,
-            name,
-            owner: owner.parse().map_err(|_| StoreError::Unreadable("owner id"))?,
-            owner_level: level_of(level)?,
-            any_site: any_site != 0,
-            standing: standing(own, owners),
-            not_before: UnixMillis::new(not_before.max(owner_not_before)),
-        }))
+        self.database.row(sql, &[token.as_str().into()]).await?.map(caller).transpose()
+    }
+
+    /// An agent as it stands at this moment.
+    pub(crate) async fn agent(&self, id: &AgentId) -> Result<Option<CallerRecord>, StoreError> {
+        let sql = "SELECT a.id, a.name, a.owner_id, o.level, a.any_site, a.suspended, o.suspended, a.not_before,
+                          o.not_before
+                   FROM agents a JOIN owners o ON o.id = a.owner_id WHERE a.id = $1";
+        self.database.row(sql, &[id.as_str().into()]).await?.map(caller).transpose()
     }
 
     /// The site that holds this token.
@@ -287,6 +282,21 @@ pub(crate) struct SiteAt {
     pub(crate) standing: Standing,
     pub(crate) listed: bool,
     pub(crate) not_before: UnixMillis,
+}
+
+type FoundCaller = (String, String, String, i64, i64, i64, i64, i64, i64);
+
+fn caller(found: FoundCaller) -> Result<CallerRecord, StoreError> {
+    let (id, name, owner, level, any_site, own, owners, not_before, owner_not_before) = found;
+    Ok(CallerRecord {
+        id: id.try_into().map_err(|_| StoreError::Unreadable("agent id"))?,
+        name,
+        owner: owner.try_into().map_err(|_| StoreError::Unreadable("owner id"))?,
+        owner_level: level_of(level)?,
+        any_site: any_site != 0,
+        standing: standing(own, owners),
+        not_before: UnixMillis::new(not_before.max(owner_not_before)),
+    })
 }
 
 pub(super) fn level_of(level: i64) -> Result<OwnerLevel, StoreError> {

@@ -180,6 +180,18 @@ async fn change_standing(
     Ok(true)
 }
 
+/// Makes worthless what was issued to an agent so far; the agent itself may go on. Nothing happens where a later moment
+/// stands already.
+pub(super) async fn end_credentials(tx: &mut Tx<'_>, agent: &str, now: UnixMillis) -> Result<(), StoreError> {
+    let sql = "UPDATE agents SET not_before = $2 WHERE id = $1 AND not_before < $2 RETURNING suspended";
+    let moved: Option<(i64,)> = tx.row(sql, &[agent.into(), now.into()]).await?;
+    if let Some((suspended,)) = moved {
+        bump(tx, "credentials").await?;
+        append(tx, "agent", agent, suspended, now).await?;
+    }
+    Ok(())
+}
+
 /// One more row of the log.
 pub(super) async fn append(
     tx: &mut Tx<'_>,

@@ -46,16 +46,6 @@ pub(crate) enum BadClientAuth {
     Client(&'static str),
 }
 
-impl BadClientAuth {
-    /// The `error` of the answer; its `error_description` is the text.
-    pub(crate) const fn code(self) -> &'static str {
-        match self {
-            Self::Request(_) => "invalid_request",
-            Self::Client(_) => "invalid_client",
-        }
-    }
-}
-
 impl ClientCredentials {
     /// Reads what a request presents. One way at a time (RFC 6749 §2.3).
     pub(crate) fn of(presented: &Presented<'_>) -> Result<Self, BadClientAuth> {

@@ -1,13 +1,32 @@
-//! Dynamic client registration (RFC 7591), the part that needs no store: what a client may register, and what it is
-//! answered.
+//! Dynamic client registration (RFC 7591): whoever asks is registered, so no more are than can be kept, and who is not used
+//! is soon forgotten.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
 
+use axum::Json;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
 use passport::{UnixTime, strict_object};
 use serde_json::{Map, Value, json};
 
 use super::client_name::ClientName;
+use super::cors;
 use super::redirect_uri::{BadRedirectUri, RedirectUri};
+use crate::reply::{Refusal, unavailable};
+use crate::request::bytes;
+use crate::service::Service;
+use crate::store::{ClientAuth, ClientRecord, ClientRegistration};
+use crate::time::UnixMillis;
+
+/// A client that registers goes on to ask an owner at once; one that does not is a stranger's.
+const UNUSED_TTL: Duration = Duration::from_hours(24);
+
+/// Clients that registered themselves, at a time. Each has a kilobyte or two.
+const CLIENTS_MAX: i64 = 100_000;
 
 /// Redirect URIs of one client: real ones have three.
 const REDIRECT_URIS_MAX: usize = 10;
@@ -96,6 +115,42 @@ impl Registration {
         answer.insert("client_id_issued_at".to_owned(), issued_at.as_secs().into());
         Value::Object(answer)
     }
+}
+
+/// `POST /modules/oauth/register`.
+pub(crate) async fn register(State(service): State<Arc<Service>>, body: Body) -> Response {
+    let answer = match registered(&service, body).await {
+        Ok(answer) => (StatusCode::CREATED, [(header::CACHE_CONTROL, "no-store")], Json(answer)).into_response(),
+        Err(refused) => refused,
+    };
+    cors::open(answer)
+}
+
+async fn registered(service: &Service, body: Body) -> Result<Value, Response> {
+    let now = UnixMillis::now();
+    let body = bytes(body).await.map_err(IntoResponse::into_response)?;
+    let asked = Registration::parse(&body).map_err(|error| refused(&error))?;
+    let client = ClientRecord {
+        id: uuid::Uuid::new_v4().to_string(),
+        name: asked.name.as_str().to_owned(),
+        redirect_uris: asked.redirect_uris.iter().map(|uri| uri.as_str().to_owned()).collect(),
+        auth: ClientAuth::None,
+        agent: None,
+        metadata: Value::Object(asked.metadata()).to_string(),
+        created_at: now,
+        expires_at: Some(now.plus(UNUSED_TTL)),
+    };
+    let answer = asked.answer(&client.id, now.secs());
+    let failed = |error| unavailable(Refusal::TokenNotIssued)(error).into_response();
+    match service.store.register_client(client, CLIENTS_MAX).await.map_err(failed)? {
+        ClientRegistration::Done => Ok(answer),
+        ClientRegistration::Full => Err(Refusal::TooMany.into_response()),
+    }
+}
+
+fn refused(error: &RegistrationError) -> Response {
+    let body = Json(json!({ "error": error.code(), "error_description": error.to_string() }));
+    (StatusCode::BAD_REQUEST, [(header::CACHE_CONTROL, "no-store")], body).into_response()
 }
 
 /// A member that is there; `null` is what some clients write for nothing.

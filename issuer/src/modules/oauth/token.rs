@@ -1,155 +1,98 @@
-//! `POST /modules/oauth/token`: an agent asks for an access token for one domain.
-//!
-//! Not an OAuth grant on the wire: the agent token comes in `X-Agent-Token`, the domain in a JSON body. Success is exactly
-//! RFC 6749 §5.1 with three members, refusals are §5.2, so that the published SDK maps them. A suspended agent is told so
-//! in the envelope, which that SDK also understands here: `access_denied` would tell it something else.
+//! `POST /modules/oauth/token`: JSON is an agent of ours, that asks for a token by domain; a form is OAuth (RFC 6749 §3.2).
 
 use std::sync::Arc;
 
 use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::{StatusCode, header};
-use axum::response::{IntoResponse, Response};
-use serde::Deserialize;
-use serde_json::json;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, Request, header};
+use axum::response::{IntoResponse as _, Response};
+use passport::AgentId;
+use serde::Serialize;
 
-use super::domain::Domain;
-use crate::core::agents::Agent;
-use crate::reply::{Refusal, unavailable};
-use crate::request::object;
+use super::parameters::Parameters;
+use super::token_error::TokenError;
+use super::{client_credentials, code_grant, cors, domain_token, prove, refresh_grant, resource};
+use crate::core::passports::ForResource;
+use crate::reply::Refusal;
 use crate::service::Service;
-use crate::store::{CallerRecord, SiteAt, Standing};
+use crate::store::Standing;
 use crate::time::UnixMillis;
 
-#[derive(Deserialize)]
-struct Ask {
-    domain: Option<String>,
+/// A token, as RFC 6749 §5.1 gives it.
+#[derive(Serialize)]
+pub(super) struct Issued {
+    pub(super) access_token: String,
+    pub(super) token_type: &'static str,
+    /// Seconds.
+    pub(super) expires_in: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) refresh_token: Option<String>,
+    pub(super) scope: String,
 }
 
-/// Why no token is given (RFC 6749 §5.2).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum NoToken {
-    Client(&'static str),
-    Request(&'static str),
-    Target(&'static str),
-    Denied(&'static str),
-    /// In the envelope, with its own status.
-    Refused(Refusal),
+pub(crate) async fn token(State(service): State<Arc<Service>>, request: Request<Body>) -> Response {
+    let (parts, body) = request.into_parts();
+    if !is_form(&parts.headers) {
+        return domain_token::token(&service, &parts, body).await.unwrap_or_else(TokenError::into_response);
+    }
+    let answer = match granted(&service, &parts, body).await {
+        Ok(issued) => ([(header::CACHE_CONTROL, "no-store")], Json(issued)).into_response(),
+        Err(error) => error.into_response(),
+    };
+    cors::open(answer)
 }
 
-pub(crate) async fn token(
-    State(service): State<Arc<Service>>,
-    agent: Result<Agent, Refusal>,
-    body: Body,
-) -> Result<Response, NoToken> {
-    let Agent(agent) = agent?;
-    let ask: Ask = object(body).await?;
-    let domain = ask.domain.ok_or(NoToken::Request("domain is missing"))?;
-    let domain = Domain::parse(&domain).ok_or(NoToken::Request("domain is not a host name"))?;
-    let sites = service.store.sites_at(domain.as_str(), &agent.id).await;
-    let sites = sites.map_err(unavailable(Refusal::TokenNotIssued))?;
-    let not_before = permitted(&agent, &domain, &sites)?.max(agent.not_before);
+async fn granted(service: &Service, parts: &Parts, body: Body) -> Result<Issued, TokenError> {
+    let now = UnixMillis::now();
+    let said = Parameters::of_form(body).await?;
+    let client = prove::client(service, &parts.headers, &said, now).await?;
+    match said.one("grant_type")? {
+        Some("authorization_code") => code_grant::redeem(service, &client, &said, now).await,
+        Some("refresh_token") => refresh_grant::refresh(service, &client, &said, now).await,
+        Some("client_credentials") => client_credentials::issue(service, &client, &said, now).await,
+        Some(_) => Err(TokenError::GrantType),
+        None => Err(TokenError::Request("grant_type is missing")),
+    }
+}
+
+/// What an access token is to say, once it is settled that there will be one.
+pub(super) struct Minting<'a> {
+    pub(super) agent: &'a AgentId,
+    pub(super) client: &'a str,
+    pub(super) resource: &'a str,
+    pub(super) scope: &'a str,
+    /// The grant it comes from, which its `jti` begins with.
+    pub(super) grant: Option<&'a str>,
+}
+
+/// Signs an access token for an agent, as agent and resource stand now.
+pub(super) async fn mint(service: &Service, minting: Minting<'_>, now: UnixMillis) -> Result<Issued, TokenError> {
+    let Minting { agent, client, resource, scope, grant } = minting;
+    let agent = service.store.agent(agent).await.map_err(TokenError::store)?;
+    let agent = agent.ok_or(TokenError::Grant("the agent is gone"))?;
+    if agent.standing != Standing::Active {
+        return Err(TokenError::Grant("the agent or its owner is suspended"));
+    }
+    let resource = resource::find(service, Some(resource)).await?;
+    if resource.standing != Standing::Active {
+        return Err(TokenError::Target("the site of this resource is suspended"));
+    }
     let key = Arc::clone(&service.keys.load().active);
-    let token = service.signer.access(key, &agent, domain.into(), not_before, UnixMillis::now()).await;
-    let token = token.map_err(|_| NoToken::Refused(Refusal::TokenNotIssued))?;
-    let body = json!({
-        "access_token": token,
-        "token_type": "Bearer",
-        "expires_in": service.signer.access_ttl().as_secs(),
-    });
-    Ok(([(header::CACHE_CONTROL, "no-store")], Json(body)).into_response())
+    let claims = ForResource { resource: &resource, client, scope, grant };
+    let access_token = service.signer.resource(key, &agent, claims, now).await;
+    Ok(Issued {
+        access_token: access_token.map_err(|_| TokenError::Refused(Refusal::TokenNotIssued))?,
+        token_type: "Bearer",
+        expires_in: service.signer.access_ttl().as_secs(),
+        refresh_token: None,
+        scope: scope.to_owned(),
+    })
 }
 
-/// Whether `agent` may have a token for `domain`, and what time its site does not look behind.
-///
-/// A registered site is for the agents that have it on their list. Any other public name is nobody's here, and any agent
-/// may ask for it: whoever verifies there pins the domain.
-fn permitted(agent: &CallerRecord, domain: &Domain, sites: &[SiteAt]) -> Result<UnixMillis, NoToken> {
-    if sites.is_empty() {
-        let public = domain.is_public().then_some(UnixMillis::new(0));
-        return public.ok_or(NoToken::Target("no token for a host that is not public"));
-    }
-    // Several sites may share a host, on different ports, and a token names the host: one on the list is enough.
-    let mut active = sites.iter().filter(|site| site.standing == Standing::Active).peekable();
-    if active.peek().is_none() {
-        return Err(NoToken::Target("the site of this domain is suspended"));
-    }
-    let listed = active.filter(|site| agent.any_site || site.listed).map(|site| site.not_before).max();
-    listed.ok_or(NoToken::Denied("this site is not on the agent's list"))
-}
-
-impl From<Refusal> for NoToken {
-    fn from(refusal: Refusal) -> Self {
-        if refusal == Refusal::AgentTokenMissing {
-            return Self::Client("X-Agent-Token is missing");
-        }
-        if refusal == Refusal::AgentTokenInvalid {
-            return Self::Client("the agent token is not valid");
-        }
-        if let Refusal::Invalid(what) = refusal {
-            return Self::Request(what);
-        }
-        Self::Refused(refusal)
-    }
-}
-
-impl IntoResponse for NoToken {
-    fn into_response(self) -> Response {
-        let (status, error, description) = match self {
-            Self::Refused(refusal) => return refusal.into_response(),
-            Self::Client(why) => (StatusCode::UNAUTHORIZED, "invalid_client", why),
-            Self::Request(why) => (StatusCode::BAD_REQUEST, "invalid_request", why),
-            Self::Target(why) => (StatusCode::BAD_REQUEST, "invalid_target", why),
-            Self::Denied(why) => (StatusCode::FORBIDDEN, "access_denied", why),
-        };
-        let body = Json(json!({ "error": error, "error_description": description }));
-        (status, [(header::CACHE_CONTROL, "no-store")], body).into_response()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn agent(any_site: bool) -> CallerRecord {
-        CallerRecord {
-            id: "a1".parse().unwrap(),
-            name: "Agent".to_owned(),
-            owner: "o1".parse().unwrap(),
-            owner_level: passport::OwnerLevel::new(0),
-            any_site,
-            standing: Standing::Active,
-            not_before: UnixMillis::new(0),
-        }
-    }
-
-    const fn site(standing: Standing, listed: bool, not_before: i64) -> SiteAt {
-        SiteAt { standing, listed, not_before: UnixMillis::new(not_before) }
-    }
-
-    #[track_caller]
-    fn check(domain: &str, sites: &[SiteAt], any_site: bool, expected: Result<i64, &str>) {
-        let domain = Domain::parse(domain).unwrap();
-        let permitted = permitted(&agent(any_site), &domain, sites).map(UnixMillis::get);
-        let permitted = permitted.map_err(|refused| match refused {
-            NoToken::Target(_) => "target",
-            NoToken::Denied(_) => "denied",
-            NoToken::Client(_) | NoToken::Request(_) | NoToken::Refused(_) => "other",
-        });
-        assert_eq!(permitted, expected);
-    }
-
-    #[test]
-    fn a_token_is_for_a_public_name_or_a_site_on_the_list() {
-        check("mcp.test", &[], false, Ok(0));
-        check("127.0.0.1", &[], true, Err("target"));
-        check("127.0.0.1", &[site(Standing::Active, true, 7)], false, Ok(7));
-        check("shop.test", &[site(Standing::Active, false, 7)], false, Err("denied"));
-        check("shop.test", &[site(Standing::Active, false, 7)], true, Ok(7));
-        check("shop.test", &[site(Standing::Suspended, true, 7)], true, Err("target"));
-        check("shop.test", &[site(Standing::OwnerSuspended, true, 7)], true, Err("target"));
-        let two = [site(Standing::Active, true, 7), site(Standing::Active, true, 9)];
-        check("shop.test", &two, false, Ok(9));
-    }
+fn is_form(headers: &HeaderMap) -> bool {
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let kind = kind.split(';').next().unwrap_or_default().trim();
+    kind.eq_ignore_ascii_case("application/x-www-form-urlencoded")
 }

@@ -31,7 +31,11 @@ fn check(presented: &Presented<'_>, client_id: &str, shown: &str) {
 
 #[track_caller]
 fn refuse(presented: &Presented<'_>, code: &str) {
-    assert_eq!(read(presented).unwrap_err().code(), code);
+    let refused = match read(presented).unwrap_err() {
+        BadClientAuth::Request(_) => "invalid_request",
+        BadClientAuth::Client(_) => "invalid_client",
+    };
+    assert_eq!(refused, code);
 }
 
 const NOTHING: Presented<'static> = Presented {

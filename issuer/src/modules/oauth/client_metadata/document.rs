@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use passport::{ClientKeys, strict_object};
 use serde_json::{Map, Value};
-use url::Url;
 
 use super::location::Location;
 use super::refusal::DocumentRefusal;
@@ -22,8 +21,6 @@ pub(crate) struct ClientDocument {
     pub(crate) name: ClientName,
     pub(crate) redirect_uris: Vec<RedirectUri>,
     pub(crate) auth: DocumentAuth,
-    /// Its home page, where that is at the origin of its document.
-    pub(crate) client_uri: Option<String>,
 }
 
 /// How a client of a document says who it is at the token endpoint.
@@ -60,7 +57,6 @@ impl ClientDocument {
             name: name.ok_or(DocumentRefusal::Invalid("client_name"))?,
             redirect_uris: redirect_uris(required(&members, "redirect_uris")?)?,
             auth: auth(&members)?,
-            client_uri: client_uri(&members, location),
         })
     }
 }
@@ -114,13 +110,6 @@ fn auth(members: &Map<String, Value>) -> Result<DocumentAuth, DocumentRefusal> {
     }
 }
 
-/// A link to somebody else's page would lend the client a good name.
-fn client_uri(members: &Map<String, Value>, location: &Location) -> Option<String> {
-    let url = Url::parse(present(members, "client_uri")?.as_str()?).ok()?;
-    let is_bare = url.username().is_empty() && url.password().is_none();
-    (is_bare && url.origin() == location.url().origin()).then(|| url.into())
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -161,11 +150,7 @@ mod tests {
         let found = parse(&full.to_string()).unwrap();
         assert_eq!((found.client_id.as_str(), found.name.as_str()), (ID, "Notes"));
         assert_eq!(found.redirect_uris, [RedirectUri::parse("http://127.0.0.1/cb").unwrap()]);
-        assert_eq!(found.client_uri.as_deref(), Some("https://app.example/about"));
         assert!(matches!(found.auth, DocumentAuth::None));
-        for elsewhere in ["https://bank.example/", "http://app.example/", "javascript:x", "https://a@app.example/"] {
-            assert_eq!(parse(&with("client_uri", json!(elsewhere)).to_string()).unwrap().client_uri, None);
-        }
     }
 
     #[test]

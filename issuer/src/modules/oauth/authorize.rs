@@ -1,0 +1,62 @@
+//! `GET /modules/oauth/authorize` (RFC 6749 §4.1.1 as OAuth 2.1 narrows it): a client asks an owner for access.
+//!
+//! Asking changes nothing: a stranger is shown where to sign in, an owner what is asked of him. Only where he said before
+//! that this client need not ask again, it is given a code at once.
+
+use std::sync::Arc;
+
+use axum::extract::{RawQuery, State};
+use axum::http::HeaderMap;
+use axum::response::Response;
+
+use super::authorization::{Asked, AuthorizationError, NotAsked, Prompt};
+use super::consent;
+use super::metadata::BASE;
+use super::parameters::Parameters;
+use super::scope;
+use crate::console::sign_in;
+use crate::foundation::owner_sessions::signed_in;
+use crate::reply::{Refusal, unavailable};
+use crate::service::Service;
+use crate::store::ConsentRecord;
+use crate::time::UnixMillis;
+
+pub(crate) async fn authorize(
+    State(service): State<Arc<Service>>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Result<Response, Refusal> {
+    let now = UnixMillis::now();
+    let query = query.unwrap_or_default();
+    let parameters = Parameters::parse(query.as_bytes());
+    let asked = match Asked::read(&service, &parameters, now).await {
+        Ok(asked) => asked,
+        Err(not_asked) => return Ok(consent::refused(&service, not_asked)),
+    };
+    let Some(owner) = signed_in(&service, &headers, now).await? else {
+        if asked.prompt == Prompt::Nothing {
+            return Ok(told(&service, asked, AuthorizationError::LoginRequired));
+        }
+        let next = format!("{BASE}/authorize?{query}");
+        return Ok(sign_in::page(&service, &headers, &next, Some(&asked.client.name), None));
+    };
+    let before = service.store.consent(&owner.owner, &asked.client.id, &asked.resource.url).await;
+    let before = before.map_err(unavailable(Refusal::TokenNotIssued))?;
+    if asked.prompt != Prompt::Consent && is_settled(&asked, before.as_ref()) {
+        return consent::give(&service, asked, &owner, consent::Remember::AsBefore, now).await;
+    }
+    if asked.prompt == Prompt::Nothing {
+        return Ok(told(&service, asked, AuthorizationError::ConsentRequired));
+    }
+    Ok(consent::page(&service, &asked, &owner, before.as_ref(), &parameters))
+}
+
+/// Whether the owner said that this client need not ask for this again.
+fn is_settled(asked: &Asked, before: Option<&ConsentRecord>) -> bool {
+    let covers = |consent: &ConsentRecord| consent.remembered && scope::covers(&consent.scope, &asked.scopes);
+    asked.can_be_remembered() && before.is_some_and(covers)
+}
+
+fn told(service: &Service, asked: Asked, error: AuthorizationError) -> Response {
+    consent::refused(service, NotAsked::Told(Box::new(asked.answer), error))
+}

@@ -1,0 +1,189 @@
+//! `POST /modules/oauth/consent`: an owner answers what a client asked of him, and the client is given a code, or told no
+//! (RFC 6749 §4.1.2).
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+
+use super::authorization::{Asked, AuthorizationError, CARRIED, NotAsked};
+use super::client::Origin;
+use super::parameters::Parameters;
+use super::scope;
+use crate::console::pages::{self, Advice, AskedScope, Destination, Naming, Problem, ScopeLine};
+use crate::credentials::{Holder, Token};
+use crate::foundation::owner_sessions::{SignedIn, signed_in};
+use crate::foundation::same_origin;
+use crate::reply::{Refusal, unavailable};
+use crate::service::Service;
+use crate::store::{ConsentRecord, Grant, NewCode, NewConsent};
+use crate::time::UnixMillis;
+
+/// A code is redeemed at once, by a program.
+const CODE_TTL: std::time::Duration = std::time::Duration::from_secs(60);
+
+/// Whether this client is to be let in without a question from now on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Remember {
+    Yes,
+    No,
+    /// It was let in so just now.
+    AsBefore,
+}
+
+pub(crate) async fn consent(
+    State(service): State<Arc<Service>>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Refusal> {
+    let now = UnixMillis::now();
+    let said = Parameters::of_form(body).await?;
+    let one = |name| said.one(name).map_err(|_| Refusal::Invalid("a field is repeated"));
+    let Some(owner) = signed_in(&service, &headers, now).await? else {
+        return Ok(Problem::session_ended(service.issuer.clone()).into_response());
+    };
+    if !same_origin(&headers, &service.issuer) || !service.csrf.check(&owner.session, one("csrf")?.unwrap_or_default())
+    {
+        return Ok(Problem::forged(service.issuer.clone()).into_response());
+    }
+    // Whatever the page showed: what is granted is what this form says, judged anew.
+    let asked = match Asked::read(&service, &said, now).await {
+        Ok(asked) => asked,
+        Err(not_asked) => return Ok(refused(&service, not_asked)),
+    };
+    match one("decision")? {
+        Some("allow") => {
+            let wants = one("remember")? == Some("yes") && asked.can_be_remembered();
+            let remember = if wants { Remember::Yes } else { Remember::No };
+            give(&service, asked, &owner, remember, now).await
+        }
+        _ => Ok(refused(
+            &service,
+            NotAsked::Told(Box::new(asked.answer), AuthorizationError::Denied("the owner said no")),
+        )),
+    }
+}
+
+/// Notes the consent and sends the owner back to the client, with a code.
+pub(super) async fn give(
+    service: &Service,
+    asked: Asked,
+    owner: &SignedIn,
+    remember: Remember,
+    now: UnixMillis,
+) -> Result<Response, Refusal> {
+    let code = Token::generate(Holder::Code).ok_or(Refusal::TokenNotIssued)?;
+    let scope = asked.scope();
+    let new_id = || uuid::Uuid::now_v7().to_string();
+    let consent = NewConsent {
+        id: new_id(),
+        agent: new_id().try_into().map_err(|_| Refusal::TokenNotIssued)?,
+        owner: owner.owner.clone(),
+        client: asked.client.id.clone(),
+        client_name: asked.client.name.clone(),
+        resource: asked.resource.clone(),
+        redirect_host: asked.answer.redirect_uri.host_shown().to_owned(),
+        scope: scope.clone(),
+        remembered: remember != Remember::No,
+    };
+    let agent = service.store.give_consent(consent, now).await.map_err(unavailable(Refusal::TokenNotIssued))?;
+    let grant = Grant {
+        id: new_id(),
+        client: asked.client.id,
+        client_name: asked.client.name,
+        agent,
+        owner: owner.owner.clone(),
+        resource: asked.resource.url,
+        scope,
+    };
+    let new = NewCode {
+        hash: code.hash(),
+        grant,
+        redirect_uri: asked.answer.written.clone(),
+        challenge: asked.challenge,
+        expires_at: now.plus(CODE_TTL),
+    };
+    let kept = service.store.add_code(new, now).await.map_err(unavailable(Refusal::TokenNotIssued))?;
+    if !kept {
+        let withdrawn = AuthorizationError::Denied("the owner has just withdrawn it");
+        return Ok(refused(service, NotAsked::Told(Box::new(asked.answer), withdrawn)));
+    }
+    Ok(sent(&asked.answer.code(&service.issuer, code.expose())))
+}
+
+/// The page on which an owner is asked.
+pub(super) fn page(
+    service: &Service,
+    asked: &Asked,
+    owner: &SignedIn,
+    before: Option<&ConsentRecord>,
+    parameters: &Parameters,
+) -> Response {
+    let had = before.map_or("", |consent| consent.scope.as_str());
+    let scopes = asked.scopes.iter().map(|scope| AskedScope {
+        scope: ScopeLine { name: scope.name.clone(), description: scope.description.clone() },
+        is_new: before.is_some() && !scope::words(had).any(|word| word == scope.name),
+    });
+    let naming = match &asked.client.origin {
+        Origin::Document { host } => Naming::Document { host: host.clone() },
+        Origin::Registered | Origin::Operator(_) => Naming::Declared,
+    };
+    let remember = if asked.can_be_remembered() { pages::Remember::Offered } else { pages::Remember::Never };
+    pages::Consent {
+        issuer: service.issuer.clone(),
+        owner: owner.name.clone(),
+        client_name: asked.client.name.clone(),
+        client_id: asked.client.id.clone(),
+        naming,
+        destination: destination(asked),
+        organisation: asked.resource.organisation_name.clone(),
+        site: asked.resource.site_name.clone(),
+        resource: asked.resource.url.clone(),
+        scopes: scopes.collect(),
+        agent: before.map(|consent| consent.agent.to_string()),
+        remember,
+        carried: parameters.only(&CARRIED),
+        csrf: service.csrf.token(&owner.session),
+    }
+    .into_response()
+}
+
+fn destination(asked: &Asked) -> Destination {
+    let redirect = &asked.answer.redirect_uri;
+    let shown = redirect.host_shown().to_owned();
+    if redirect.is_custom_scheme() {
+        Destination::App { scheme: shown }
+    } else if redirect.is_loopback() {
+        Destination::Loopback { host: shown }
+    } else {
+        Destination::Web { host: shown }
+    }
+}
+
+/// The answer to a request that no owner is asked about.
+pub(super) fn refused(service: &Service, not_asked: NotAsked) -> Response {
+    match not_asked {
+        NotAsked::Shown { status, title, text } => {
+            let advice = if status.is_server_error() { Advice::ComeBack } else { Advice::TellTheApp };
+            let issuer = service.issuer.clone();
+            Problem { issuer, status, title: title.into(), text: text.into(), advice, details: Vec::new() }
+                .into_response()
+        }
+        NotAsked::Told(answer, error) => sent(&answer.error(&service.issuer, error)),
+    }
+}
+
+/// Sends a browser on; after a form with another method (RFC 9110 §15.4.4). The URL is not kept in any log but its own.
+fn sent(location: &str) -> Response {
+    let Ok(location) = HeaderValue::from_str(location) else {
+        return Refusal::Invalid("redirect_uri cannot be written").into_response();
+    };
+    let headers = [
+        (header::LOCATION, location),
+        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+        (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+    ];
+    (StatusCode::SEE_OTHER, headers).into_response()
+}

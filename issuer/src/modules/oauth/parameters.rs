@@ -1,0 +1,58 @@
+//! Parameters as OAuth sends them: in a query, or in a form (RFC 6749 appendix B).
+
+use axum::body::Body;
+
+use crate::reply::Refusal;
+use crate::request::bytes;
+
+/// Most parameters of a request. No request of OAuth has half as many.
+const PARAMETERS_MAX: usize = 64;
+
+/// The parameters of one request, in their order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Parameters(Vec<(String, String)>);
+
+/// A parameter that came more than once (RFC 6749 §3.1 forbids it: two readers could take two values).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Repeated;
+
+impl Parameters {
+    /// Reads what a query or a form says. What is not UTF-8 is read with replacement characters, and is equal to nothing.
+    pub(crate) fn parse(text: &[u8]) -> Self {
+        let pairs = url::form_urlencoded::parse(text).take(PARAMETERS_MAX);
+        Self(pairs.map(|(name, value)| (name.into_owned(), value.into_owned())).collect())
+    }
+
+    /// Reads the body of a form.
+    pub(crate) async fn of_form(body: Body) -> Result<Self, Refusal> {
+        Ok(Self::parse(&bytes(body).await?))
+    }
+
+    /// The value of a parameter. One without a value counts as left out (RFC 6749 §3.1).
+    pub(crate) fn one(&self, name: &str) -> Result<Option<&str>, Repeated> {
+        let mut values = self.0.iter().filter(|(found, _)| found == name).map(|(_, value)| value.as_str());
+        let value = values.next();
+        if values.next().is_some() { Err(Repeated) } else { Ok(value.filter(|value| !value.is_empty())) }
+    }
+
+    /// Those among `names`, with their values: what a form carries along.
+    pub(crate) fn only(&self, names: &[&str]) -> Vec<(String, String)> {
+        self.0.iter().filter(|(name, _)| names.contains(&name.as_str())).cloned().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_parameter_is_there_once_or_not_at_all() {
+        let read = Parameters::parse(b"a=1&b=&c=x+y%2Fz&d=1&d=1");
+        assert_eq!(read.one("a"), Ok(Some("1")));
+        assert_eq!(read.one("b"), Ok(None));
+        assert_eq!(read.one("c"), Ok(Some("x y/z")));
+        assert_eq!(read.one("d"), Err(Repeated));
+        assert_eq!(read.one("e"), Ok(None));
+        assert_eq!(read.only(&["a", "c"]).len(), 2);
+    }
+}
