@@ -293,9 +293,9 @@ fn a_client_has_a_secret_that_is_shown_once_or_keys_of_its_own() {
         issuer.try_operate(&["client", "add", "--agent", &agent, "--name", "Signs", "--jwks", file.to_str().unwrap()])
     };
     let public = json!({ "kty": "OKP", "crv": "Ed25519", "x": "Ao5mWjUQ4YQd6a-mdI0OowME7XgymJFleEfMVclcIh4" });
-    let by_keys = with_keys(json!([public])).json_lines().remove(0);
+    let by_keys = with_keys(json!([&public])).json_lines().remove(0);
     assert_eq!(by_keys.get("client_secret"), None);
-    let mut private = public.clone();
+    let mut private = public;
     private["d"] = json!("AAAA");
     for (keys, words) in [
         (json!([private]), "not public"),
