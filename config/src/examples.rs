@@ -32,7 +32,7 @@ fn every_example_loads() {
         }
         count += 1;
     }
-    assert_eq!(count, 8);
+    assert_eq!(count, 9);
 }
 
 #[test]

@@ -24,6 +24,7 @@ mod issuer;
 mod limit;
 mod listen;
 mod load;
+mod mcp;
 mod origin;
 mod page;
 mod path_pattern;
@@ -35,6 +36,7 @@ mod schema;
 mod secret;
 mod server;
 mod site;
+mod size;
 mod starter;
 mod suggestion;
 mod surroundings;
@@ -57,6 +59,9 @@ pub use include::Files;
 pub use issuer::{Issuer, StoreLocation};
 pub use limit::{BadRate, Limit, LimitPer, Rate};
 pub use listen::{BadListen, listen_address};
+pub use mcp::{
+    AuditedArguments, BadNamePattern, McpDemand, McpEndpoint, McpRule, McpRules, NamePattern, Pins, RuleKind, Unlisted,
+};
 pub use origin::{Ejection, HealthCheck, Origin, OriginProtocol, OriginTls, Verify};
 pub use page::{BadColor, Color, Page};
 pub use path_pattern::{BadPathPattern, PathPattern};

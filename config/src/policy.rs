@@ -217,7 +217,7 @@ fn require(value: &Value<'_>) -> Result<Require, Reported> {
 }
 
 /// RFC 6749 §3.3: what a scope may be made of.
-fn scope(value: &Value<'_>) -> Result<Box<str>, Reported> {
+pub(crate) fn scope(value: &Value<'_>) -> Result<Box<str>, Reported> {
     value.parsed_by(|text| {
         let is_allowed = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\');
         if text.bytes().all(is_allowed) {

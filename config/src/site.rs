@@ -10,8 +10,8 @@ use http::Method;
 use crate::limit::Limit;
 use crate::route::{Matched, Route, Routes};
 use crate::{
-    HostPattern, Origin, Page, PathPattern, Place, Policy, Require, SecretSource, TrustedIssuer, Upstream, Verify,
-    WebOrigin,
+    HostPattern, McpEndpoint, Origin, Page, PathPattern, Place, Policy, Require, SecretSource, TrustedIssuer, Upstream,
+    Verify, WebOrigin,
 };
 
 mod read;
@@ -56,6 +56,8 @@ pub struct Site {
     pub contact: Option<String>,
     /// How the page looks that strangers work at.
     pub page: Page,
+    /// The paths that speak the Model Context Protocol.
+    pub mcp: Vec<Arc<McpEndpoint>>,
     /// The line of `origin`: where to look first when the site does not answer.
     pub defined_at: Place,
 }
@@ -100,6 +102,7 @@ impl Site {
             revocation_max_stale: None,
             contact: None,
             page: Page::default(),
+            mcp: Vec::new(),
             defined_at,
         }
     }
@@ -117,9 +120,18 @@ impl Site {
         self.with_routes(paths.into_iter().map(|path| Route::protecting(path, at.clone())).collect())
     }
 
+    /// The MCP endpoint at a path (no query), if one is there. Bytes are compared as they are.
+    #[must_use]
+    pub fn mcp_at(&self, path: &[u8]) -> Option<&Arc<McpEndpoint>> {
+        self.mcp.iter().find(|endpoint| endpoint.path.matches(path))
+    }
+
     /// What a path (no query) asks of a method. Bytes are compared as they are: resolving them is the caller's part.
     #[must_use]
     pub fn route(&self, path: &[u8], method: &Method) -> Matched<'_> {
+        if let Some(endpoint) = self.mcp_at(path) {
+            return Matched { policy: &endpoint.gate, route: None };
+        }
         let route = self.routes.find(path, method);
         Matched { policy: route.map_or(&self.policy, |route| &route.policy), route }
     }
@@ -130,9 +142,10 @@ impl Site {
         self.routes.all()
     }
 
-    /// All policies it has, that of a path without a route first.
+    /// All policies it has, that of a path without a route first. Those of single MCP tools are among them.
     pub fn policies(&self) -> impl Iterator<Item = &Arc<Policy>> {
-        std::iter::once(&self.policy).chain(self.routes().iter().map(|route| &route.policy))
+        let of_mcp = self.mcp.iter().flat_map(|endpoint| endpoint.policies());
+        std::iter::once(&self.policy).chain(self.routes().iter().map(|route| &route.policy)).chain(of_mcp)
     }
 
     /// Whether any path asks for anything.

@@ -73,6 +73,17 @@ impl<'d> Value<'d> {
         if let DeValue::Boolean(value) = self.content { Ok(value) } else { Err(self.is_not("true or false")) }
     }
 
+    /// `true` or `false`, where something else may stand too.
+    pub(crate) const fn as_boolean(&self) -> Option<bool> {
+        if let DeValue::Boolean(value) = &self.content { Some(*value) } else { None }
+    }
+
+    /// The digits of a whole number, where something else may stand too.
+    pub(crate) fn as_integer(&self) -> Option<&str> {
+        let DeValue::Integer(number) = &self.content else { return None };
+        (number.radix() == 10).then_some(number.as_str())
+    }
+
     /// A whole number within `range`.
     pub(crate) fn integer(&self, range: RangeInclusive<u32>) -> Result<u32, Reported> {
         let (digits, radix) = match (&self.content, &self.at) {

@@ -70,7 +70,7 @@ fn columns_are_counted_in_characters() {
         &format!("{SITE}\"ключ\".mode = 1\ncontact = {{ \"ß\" = 1 }}"),
         &[
             "lime.toml:4:1: unknown key `ключ` in [[site]]: remove it, or write one of `url`, `also`, `origin`, \
-             `mode`, `protect`, `open`, `policy`, `route`, `issuer`, `limit`, `cors`, `credential`, `login`, `session_ttl`, \
+             `mode`, `protect`, `open`, `policy`, `route`, `mcp`, `issuer`, `limit`, `cors`, `credential`, `login`, `session_ttl`, \
              `shared_cache`, `auth_md`, `owner_headers`, `revocation_max_stale`, `contact`, `page`",
             "lime.toml:5:11: `contact`: takes a string, not a table: write `contact = \"agents@shop.example.com\"`",
         ],

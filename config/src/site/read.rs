@@ -9,7 +9,9 @@ use crate::reader::{Key, Reported, Table};
 use crate::route::{Route, Routes};
 use crate::surroundings::Surroundings;
 use crate::value::Value;
-use crate::{HostPattern, Origin, Page, PathPattern, Policy, Require, SecretSource, TrustedIssuer, WebOrigin};
+use crate::{
+    HostPattern, McpEndpoint, Origin, Page, PathPattern, Policy, Require, SecretSource, TrustedIssuer, WebOrigin,
+};
 
 const URL: Key = Key::new("url", r#""https://shop.example.com""#);
 const ALSO: Key = Key::new("also", r#"["www.shop.example.com"]"#);
@@ -30,6 +32,7 @@ const AUTH_MD: Key = Key::new("auth_md", "true");
 const OWNER_HEADERS: Key = Key::new("owner_headers", "true");
 const REVOCATION_MAX_STALE: Key = Key::new("revocation_max_stale", r#""5m""#);
 const CONTACT: Key = Key::new("contact", r#""agents@shop.example.com""#);
+const MCP: Key = Key::new("mcp", "true");
 const PAGE: Key = Key::new("page", r#"{ name = "Lime Shop" }"#);
 
 impl Site {
@@ -39,7 +42,8 @@ impl Site {
         let also = table.optional(ALSO, |value| value.each(Value::parsed::<HostPattern>));
         let origin = table.required(ORIGIN, Origin::read);
         let mode = table.optional(MODE, |value| value.word(&Mode::ALL.map(|mode| (mode.as_str(), mode))));
-        let asked = Asked::read(table, around);
+        let mut asked = Asked::read(table, around);
+        let mcp = table.optional(MCP, |value| endpoints(value, &url, around));
         let issuers = table.optional(ISSUER, |value| issuers(value, around));
         let limits = table.optional(LIMIT, Limit::read_all);
         let cors = table.optional(CORS, |value| value.each(Value::parsed));
@@ -53,6 +57,10 @@ impl Site {
         let contact = table.optional(CONTACT, |value| value.string().map(str::to_owned));
         let page = table.optional(PAGE, |value| value.into_table("in `page`")?.read_all(Page::read));
 
+        if let (Ok(asked), Ok(Some(mcp))) = (&mut asked, &mcp) {
+            asked.mcp.clone_from(mcp);
+            judge_endpoints(table, asked);
+        }
         claim_hosts(table, &url, &also, around);
         refuse_loop(table, &origin, around);
         ask_for_companions(table, &url, &mode, &login, &asked, &issuers);
@@ -78,6 +86,7 @@ impl Site {
             revocation_max_stale: revocation_max_stale?,
             contact: contact?,
             page: page?.unwrap_or_default(),
+            mcp: asked.mcp,
             ..site
         })
     }
@@ -87,6 +96,7 @@ impl Site {
 struct Asked {
     policy: Arc<Policy>,
     routes: Vec<Route>,
+    mcp: Vec<Arc<McpEndpoint>>,
 }
 
 impl Asked {
@@ -117,11 +127,12 @@ impl Asked {
             let text = "a site with routes says what every other path asks for: write `policy = \"open\"`, or another";
             return Err(table.report(ROUTE, text));
         }
-        Ok(Self { policy: policy.unwrap_or_else(Policy::open), routes })
+        Ok(Self { policy: policy.unwrap_or_else(Policy::open), routes, mcp: Vec::new() })
     }
 
     fn policies(&self) -> impl Iterator<Item = &Policy> {
-        std::iter::once(&*self.policy).chain(self.routes.iter().map(|route| &*route.policy))
+        let of_mcp = self.mcp.iter().flat_map(|endpoint| endpoint.policies().map(|policy| &**policy));
+        std::iter::once(&*self.policy).chain(self.routes.iter().map(|route| &*route.policy)).chain(of_mcp)
     }
 
     fn asks_for(&self, require: Require) -> bool {
@@ -151,6 +162,31 @@ fn judge_routes(table: &Table<'_>, routes: &[Route]) -> Result<(), Reported> {
         }
     }
     judged
+}
+
+/// `mcp`. Of a site without a URL nothing is made: that is a problem of its own.
+fn endpoints(
+    value: Value<'_>,
+    url: &Result<WebOrigin, Reported>,
+    around: &Surroundings,
+) -> Result<Vec<Arc<McpEndpoint>>, Reported> {
+    let url = url.as_ref().map_err(|reported| *reported)?;
+    let read = McpEndpoint::read_all(value, url, &|value| around.policy(value));
+    read.map(|endpoints| endpoints.into_iter().map(Arc::new).collect())
+}
+
+/// A path is the endpoint's or a route's, not both.
+fn judge_endpoints(table: &Table<'_>, asked: &Asked) {
+    for endpoint in &asked.mcp {
+        if let Some(route) = asked.routes.iter().find(|route| route.path == endpoint.path) {
+            let text = format!(
+                "the MCP endpoint has the path {} too, and says itself what it asks for: remove this, and write \
+                 `policy` in [site.mcp]",
+                endpoint.path
+            );
+            table.report_at(&route.defined_at, &text);
+        }
+    }
 }
 
 fn issuers(value: Value<'_>, around: &mut Surroundings) -> Result<Vec<Arc<TrustedIssuer>>, Reported> {
@@ -225,7 +261,7 @@ fn ask_for_companions(
         table.report(URL, text);
     }
     if wants_passports && lacks(ISSUER) {
-        let key = [PROTECT, ROUTE, POLICY].into_iter().find(|key| !lacks(*key)).unwrap_or(PROTECT);
+        let key = [PROTECT, ROUTE, POLICY, MCP].into_iter().find(|key| !lacks(*key)).unwrap_or(PROTECT);
         let text = format!(
             "`{}`: whose passports count here? write `issuer = \"https://id.example.net\"` beside it",
             key.name
