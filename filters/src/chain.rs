@@ -3,23 +3,23 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use config::{Mode, Policy, Require, Site};
-use http::header::{AUTHORIZATION, RETRY_AFTER, SET_COOKIE};
+use config::{McpEndpoint, Mode, Policy, Require, Site};
+use http::header::{AUTHORIZATION, RETRY_AFTER};
 use http::{HeaderName, HeaderValue};
 
 use crate::challenge::{Granted, ProofRefusal, Stranger};
-use crate::cookie::clear_cookie;
 use crate::crawler::Crawler;
 use crate::credential::{Reader, Shown};
 use crate::identify::{Failed, Judge};
 use crate::interstitial::Interstitial;
 use crate::limiter::Granted as Within;
 use crate::limits::{Limits, Met, whole_seconds};
+use crate::refusal::challenge_at;
 use crate::stranger::{Asked, Passed, Strangers, Turned};
 use crate::verified_cache::JudgedFor;
 use crate::{
-    Accepts, Asks, Contact, Decision, DecisionWord, Edits, Fault, Identity, IssuerMoment, Moment, Outcome, Reason,
-    Request, Resources, Trust, Verdict, cors, demands, path, refuse,
+    Accepts, Asks, Contact, Decision, Edits, Fault, Identity, IssuerMoment, Moment, Outcome, Reason, Request,
+    Resources, Verdict, cors, demands, path, refuse,
 };
 
 /// What the gateway does about the requests to one site. Made once for a configuration.
@@ -100,7 +100,8 @@ impl Chain {
         if mode == Mode::Off {
             return went_on(asks, Admitted::default());
         }
-        let mut shown = self.reader().read(request.headers);
+        let endpoint = self.site.mcp_at(request.path).map(|endpoint| &**endpoint);
+        let mut shown = self.reader(endpoint).read(request.headers);
         edits.keep_ours(&self.site, &mut shown);
         let judged = self.judge(&shown, request, &policy, moment);
         match (judged.and_then(|admitted| self.count(admitted, request, &policy, moment)), mode) {
@@ -141,8 +142,8 @@ impl Chain {
         }
     }
 
-    fn reader(&self) -> Reader<'_> {
-        Reader { site: &self.site, cache: &self.resources.cache, judged_for: &self.judged_for }
+    fn reader<'a>(&'a self, endpoint: Option<&'a McpEndpoint>) -> Reader<'a> {
+        Reader { site: &self.site, cache: &self.resources.cache, judged_for: &self.judged_for, endpoint }
     }
 
     fn judge(
@@ -158,7 +159,7 @@ impl Chain {
         if request.is_preflight() && shown.header.is_none() && shown.cookie.is_none() {
             return Ok(Admitted::default());
         }
-        let identity = match self.identify(shown, moment) {
+        let identity = match self.identify(shown, request, moment) {
             Ok(identity) => identity,
             Err(Doubt::Agents) => return Err(Refused::because(Reason::CredentialAmbiguous)),
             Err(Doubt::Failed(failed)) => return judge_fault(failed, policy, moment),
@@ -250,9 +251,15 @@ impl Chain {
     }
 
     /// Whom the credentials identify, all of them.
-    fn identify(&self, shown: &Shown<'_>, moment: &Moment<'_>) -> Result<Option<Arc<Identity>>, Doubt> {
+    fn identify(
+        &self,
+        shown: &Shown<'_>,
+        request: &Request<'_>,
+        moment: &Moment<'_>,
+    ) -> Result<Option<Arc<Identity>>, Doubt> {
         let (site, sessions, cache) = (&*self.site, &*self.resources.sessions, &*self.resources.cache);
-        let judge = Judge { site, sessions, cache, judged_for: &self.judged_for, moment };
+        let endpoint = site.mcp_at(request.path).map(|endpoint| &**endpoint);
+        let judge = Judge { site, sessions, cache, judged_for: &self.judged_for, moment, endpoint };
         let in_header = shown.header.as_ref().map(|credential| judge.identify(credential)).transpose()?;
         let in_cookie = shown.cookie.as_ref().map(|credential| judge.identify(credential)).transpose()?;
         match (in_header, in_cookie) {
@@ -284,6 +291,9 @@ impl Chain {
         };
         if let Some(Asks::For(policy)) = &policy {
             demands::name(policy, reason, &mut reply);
+        }
+        if let (Some(Asks::For(_)), Some(endpoint)) = (&policy, self.site.mcp_at(request.path)) {
+            challenge_at(&self.site, endpoint, reason, &mut reply);
         }
         reply.headers.extend(headers);
         cors::allow(&self.site, request.headers, &mut reply);
@@ -328,46 +338,6 @@ fn what_was_missing(request: &Request<'_>) -> &'static str {
     }
 }
 
-/// A client that keeps cookies would send a session that ended for ever, and be refused even where nothing is asked.
-fn forget_bad_cookie(site: &Site, shown: &Shown<'_>, outcome: &mut Outcome) {
-    let is_bad =
-        outcome.decision.reason == Some(Reason::InvalidToken) && shown.cookie.is_some() && shown.header.is_none();
-    if let Verdict::Respond(reply) = &mut outcome.verdict
-        && is_bad
-    {
-        reply.headers.extend(clear_cookie(site).map(|cookie| (SET_COOKIE, cookie)));
-    }
-}
-
-fn went_on(policy: Asks, admitted: Admitted) -> Outcome {
-    let Admitted { identity, fault, issuer, cleared, limits: _ } = admitted;
-    let trust = if cleared.is_some() { Trust::Cleared } else { trust(identity.as_deref()) };
-    let work = cleared.flatten().map(|granted| granted.event());
-    let decision = Decision {
-        word: DecisionWord::Allow,
-        fault,
-        issuer,
-        trust,
-        identity,
-        policy: Some(policy),
-        work,
-        ..Decision::undecided()
-    };
-    Outcome { verdict: Verdict::Continue, decision }
-}
-
-fn would_be_refused(policy: Asks, refused: Refused) -> Outcome {
-    let Refused { reason, fault, issuer, identity, claim, .. } = refused;
-    let (word, trust) = (DecisionWord::WouldDeny, trust(identity.as_deref()));
-    let policy = Some(policy);
-    let decision = Decision { word, reason: Some(reason), fault, issuer, trust, identity, policy, work: None, claim };
-    Outcome { verdict: Verdict::Continue, decision }
-}
-
-fn trust(identity: Option<&Identity>) -> Trust {
-    identity.map_or(Trust::Unknown, Identity::trust)
-}
-
 impl Refused {
     const fn because(reason: Reason) -> Self {
         Self {
@@ -383,7 +353,12 @@ impl Refused {
     }
 }
 
+mod mcp;
+mod outcomes;
 mod work;
+
+pub use mcp::{AtMcp, McpOutcome};
+use outcomes::{forget_bad_cookie, trust, went_on, would_be_refused};
 
 #[cfg(test)]
 mod tests;

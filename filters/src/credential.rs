@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use config::{IssuerKind, Site, TrustedIssuer};
+use config::{IssuerKind, McpEndpoint, Site, TrustedIssuer};
 use http::header::{AUTHORIZATION, COOKIE};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use passport::{Refusal, TOKEN_BYTES_MAX, Unverified};
@@ -89,6 +89,8 @@ pub(crate) struct Reader<'a> {
     pub(crate) site: &'a Site,
     pub(crate) cache: &'a VerifiedCache,
     pub(crate) judged_for: &'a JudgedFor,
+    /// The MCP endpoint that is asked, if it is one: its origin has no credentials of its own there.
+    pub(crate) endpoint: Option<&'a McpEndpoint>,
 }
 
 impl Reader<'_> {
@@ -150,6 +152,19 @@ impl Reader<'_> {
 
     /// `None` for what is the site's.
     fn ours<'h>(&self, line: &'h HeaderValue) -> Option<Ours<'h>> {
+        let ours = self.ours_by_its_form(line);
+        if self.endpoint.is_none() {
+            return ours;
+        }
+        let unusable = |fault| Some(Ours::Credential(Credential::Unusable(fault)));
+        match ours {
+            Some(Ours::Credential(credential)) => Some(Ours::Credential(credential)),
+            Some(Ours::Work(_)) => unusable(Fault::Scheme),
+            None => unusable(Fault::Foreign),
+        }
+    }
+
+    fn ours_by_its_form<'h>(&self, line: &'h HeaderValue) -> Option<Ours<'h>> {
         let line = line.as_bytes().trim_ascii();
         let end = line.iter().position(u8::is_ascii_whitespace).unwrap_or(line.len());
         let (scheme, rest) = line.split_at_checked(end)?;
@@ -221,7 +236,8 @@ fn is_of(issuer: &TrustedIssuer, site: &Site, token: &Unverified) -> bool {
         IssuerKind::Lime => true,
         IssuerKind::OAuth { audience } => {
             let audience = audience.as_deref().unwrap_or(site.url.as_str());
-            token.audiences.iter().any(|one| one == audience)
+            let is_resource = |one: &str| site.mcp.iter().any(|endpoint| *endpoint.resource == *one);
+            token.audiences.iter().any(|one| one == audience || is_resource(one))
         }
     };
     is_for_us && token.iss == issuer.url.as_str()

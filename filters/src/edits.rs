@@ -8,6 +8,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::cookie::Names;
 use crate::credential::Shown;
+use crate::mcp::McpEdits;
 use crate::{Identity, Trust};
 
 /// Every header by which an origin is told who asks.
@@ -45,6 +46,7 @@ pub struct Edits {
     is_cleared: bool,
     caching: Caching,
     limits: Option<[(HeaderName, HeaderValue); 2]>,
+    mcp: Option<Box<McpEdits>>,
 }
 
 /// Who may keep a response.
@@ -106,12 +108,18 @@ impl Edits {
         self.limits = limits;
     }
 
+    /// Changes what is to be changed at an MCP endpoint.
+    pub(crate) fn at_mcp(&mut self, changes: McpEdits) {
+        self.mcp = Some(Box::new(changes));
+    }
+
     /// What to change about the request, given its headers as they are.
     pub fn request(&self, headers: &HeaderMap) -> impl Iterator<Item = HeaderEdit> {
         let spoofs = headers.keys().filter(|name| is_reserved(name)).cloned().map(HeaderEdit::Remove);
         let authorization = replaced(&AUTHORIZATION, self.authorization_left.as_deref());
         let cookies = replaced(&COOKIE, self.cookies_left.as_deref());
-        spoofs.chain(authorization).chain(cookies).chain(self.introduction())
+        let mcp = self.mcp.iter().flat_map(|mcp| mcp.request());
+        spoofs.chain(authorization).chain(cookies).chain(mcp).chain(self.introduction())
     }
 
     fn introduction(&self) -> impl Iterator<Item = HeaderEdit> {
@@ -143,7 +151,8 @@ impl Edits {
         };
         // What the origin says of limits of its own stays.
         let limits = self.limits.iter().flatten().cloned().map(|(name, value)| HeaderEdit::Append(name, value));
-        cookies.chain(granted).chain(caching).chain(limits)
+        let mcp = self.mcp.iter().flat_map(|mcp| mcp.response(headers));
+        cookies.chain(granted).chain(caching).chain(limits).chain(mcp)
     }
 }
 

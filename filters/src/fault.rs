@@ -21,6 +21,12 @@ pub enum Fault {
     /// A scheme of which we can accept nothing, or none at all.
     #[error("authorization scheme not accepted")]
     Scheme,
+    /// A token that is for one MCP endpoint, shown elsewhere.
+    #[error("token of another resource")]
+    Resource,
+    /// What is no credential of ours, where there is no other to be.
+    #[error("credential of nobody who counts here")]
+    Foreign,
     /// A solution or a clearance does not count.
     #[error("work: {0}")]
     Work(ProofRefusal),
@@ -37,6 +43,8 @@ impl Fault {
             Self::SessionEnded => "session_ended",
             Self::NoIssuer => "no_issuer",
             Self::Scheme => "scheme",
+            Self::Resource => "resource",
+            Self::Foreign => "foreign",
             Self::Work(refusal) => refusal.code(),
         }
     }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use config::{IssuerKind, Site, TrustedIssuer};
-use passport::{AccessToken, Expected, KeyId, KeySet, OAuthExpected, OwnerLevel, Refusal};
+use config::{IssuerKind, McpEndpoint, Site, TrustedIssuer};
+use passport::{AccessToken, Expected, KeyId, KeySet, OAuthExpected, OwnerLevel, Refusal, ResourceToken};
 
 use crate::credential::{Claimed, Credential, Text};
 use crate::identity::{Identity, Scopes, ShownAs, Subject, Validity, Vouched};
@@ -20,6 +20,8 @@ pub(crate) struct Judge<'a> {
     pub(crate) cache: &'a VerifiedCache,
     pub(crate) judged_for: &'a JudgedFor,
     pub(crate) moment: &'a Moment<'a>,
+    /// The MCP endpoint that is asked, if it is one.
+    pub(crate) endpoint: Option<&'a McpEndpoint>,
 }
 
 /// The issuer of a token, and what is known of it.
@@ -52,6 +54,10 @@ impl Judge<'_> {
         };
         let failed = |fault| Failed { fault, issuer: Some(issuer) };
         let identity = identity.map_err(failed)?;
+        let is_here = |resource: &str| self.endpoint.is_some_and(|endpoint| *endpoint.resource == *resource);
+        if identity.resource.as_deref().is_some_and(|resource| !is_here(resource)) {
+            return Err(failed(Fault::Resource));
+        }
         let known = self.moment.issuer(issuer);
         let is_allowed = |revocations: &Revocations| revocations.allows(&identity, known.site_id);
         if known.view.is_none_or(|view| is_allowed(&view.revocations)) {
@@ -87,8 +93,13 @@ impl Judge<'_> {
 
     fn lime_token(&self, token: &str, asked: &Asked<'_>) -> Result<Identity, Refusal> {
         let Asked { issuer, index, view } = *asked;
+        let claims = passport::unverified(token);
+        let audiences = claims.as_ref().map_or(&[][..], |claims| &claims.audiences);
+        if let Some(endpoint) = self.endpoint_of(audiences) {
+            return self.resource_token(token, endpoint, asked);
+        }
         // A token names the host that its agent asked for; each of the site's is as good as any.
-        let domain = passport::unverified(token).and_then(|token| token.domain);
+        let domain = claims.and_then(|claims| claims.domain);
         let recipient = domain.as_deref().filter(|domain| self.site.serves(domain)).unwrap_or(self.site.url.host());
         let expected = Expected { issuer: issuer.url.as_str(), recipient, leeway: issuer.leeway };
         let no_keys = KeySet::default();
@@ -102,16 +113,50 @@ impl Judge<'_> {
             owner: passport.owner,
             owner_level: passport.owner_level,
             scopes: Scopes::new(passport.scope),
+            client: None,
         };
-        let vouched = Vouched { issuer: index, kid, shown_as: ShownAs::AccessToken };
+        let vouched = Vouched { issuer: index, kid, shown_as: ShownAs::AccessToken, resource: None };
+        Identity::new(subject, validity, vouched).ok_or(Refusal::Claims)
+    }
+
+    /// The endpoint of the site that a token says it is for. It may be another than the one that is asked.
+    fn endpoint_of(&self, audiences: &[String]) -> Option<&McpEndpoint> {
+        let is_for = |endpoint: &&Arc<McpEndpoint>| audiences.iter().any(|one| **one == *endpoint.resource);
+        self.site.mcp.iter().find(is_for).map(|endpoint| &**endpoint)
+    }
+
+    fn resource_token(&self, token: &str, endpoint: &McpEndpoint, asked: &Asked<'_>) -> Result<Identity, Refusal> {
+        let Asked { issuer, index, view } = *asked;
+        let expected = Expected { issuer: issuer.url.as_str(), recipient: &endpoint.resource, leeway: issuer.leeway };
+        let no_keys = KeySet::default();
+        let keys = view.map_or(&no_keys, |view| &view.keys);
+        let verified = passport::verify::<ResourceToken>(token, keys, &expected, self.moment.now)?;
+        let kid = verified.kid().clone();
+        let passport = verified.into_inner();
+        let validity = Validity { issued_at: passport.iat, expires_at: passport.exp };
+        let subject = Subject {
+            agent: passport.sub,
+            owner: Some(passport.owner),
+            owner_level: passport.owner_level,
+            scopes: Scopes::new(passport.scope),
+            client: Some(passport.client_id.into()),
+        };
+        let resource = Some(endpoint.resource.clone());
+        let vouched = Vouched { issuer: index, kid, shown_as: ShownAs::AccessToken, resource };
         Identity::new(subject, validity, vouched).ok_or(Refusal::Claims)
     }
 
     fn oauth_token(&self, token: &str, audience: Option<&str>, asked: &Asked<'_>) -> Result<Identity, Refusal> {
         let Asked { issuer, index, view } = *asked;
+        let audience = audience.unwrap_or(self.site.url.as_str());
+        let claims = passport::unverified(token);
+        let audiences = claims.as_ref().map_or(&[][..], |claims| &claims.audiences);
+        // One that is for the whole site is so at its endpoints, too.
+        let is_for_all = audiences.iter().any(|one| one == audience);
+        let endpoint = if is_for_all { None } else { self.endpoint_of(audiences) };
         let expected = OAuthExpected {
             issuer: issuer.url.as_str(),
-            audience: audience.unwrap_or(self.site.url.as_str()),
+            audience: endpoint.map_or(audience, |endpoint| &endpoint.resource),
             typ: &issuer.typ,
             leeway: issuer.leeway,
         };
@@ -123,8 +168,10 @@ impl Judge<'_> {
         let claims = verified.into_inner();
         let validity = Validity { issued_at: claims.iat, expires_at: claims.exp };
         let (owner_level, scopes) = (OwnerLevel::default(), Scopes::new(claims.scope));
-        let subject = Subject { agent, owner: None, owner_level, scopes };
-        let vouched = Vouched { issuer: index, kid, shown_as: ShownAs::AccessToken };
+        let client = claims.client_id.map(Box::from);
+        let subject = Subject { agent, owner: None, owner_level, scopes, client };
+        let resource = endpoint.map(|endpoint| endpoint.resource.clone());
+        let vouched = Vouched { issuer: index, kid, shown_as: ShownAs::AccessToken, resource };
         Identity::new(subject, validity, vouched).ok_or(Refusal::Claims)
     }
 
@@ -150,10 +197,10 @@ impl Judge<'_> {
         let opened = self.sessions.open(self.site, session.text, self.moment.now)?;
         let validity = Validity { issued_at: opened.login_at, expires_at: opened.ends_at(self.site) };
         let owner_level = opened.owner_level;
-        let subject =
-            Subject { agent: opened.agent, owner: Some(opened.owner), owner_level, scopes: Scopes::default() };
-        let identity =
-            Identity::new(subject, validity, Vouched { issuer, kid: opened.kid, shown_as: ShownAs::Session });
+        let (owner, scopes) = (Some(opened.owner), Scopes::default());
+        let subject = Subject { agent: opened.agent, owner, owner_level, scopes, client: None };
+        let vouched = Vouched { issuer, kid: opened.kid, shown_as: ShownAs::Session, resource: None };
+        let identity = Identity::new(subject, validity, vouched);
         let identity = Arc::new(identity.ok_or(Fault::Seal)?);
         if let Some(tag) = tag_of(session.text) {
             self.keep(session, VouchedBy::Seal(tag), &identity, validity.expires_at.since(self.moment.now));

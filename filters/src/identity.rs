@@ -70,6 +70,10 @@ pub struct Identity {
     pub scopes: Scopes,
     /// Which of the site's issuers stands behind it, in their order.
     pub issuer: usize,
+    /// The OAuth client that acts in the agent's name, where the credential says.
+    pub client: Option<Box<str>>,
+    /// The resource that the credential is for, where it is for one alone (RFC 8707).
+    pub resource: Option<Box<str>>,
     pub(crate) headers: IdentityHeaders,
 }
 
@@ -95,6 +99,12 @@ impl Scopes {
     pub fn contains(&self, scope: &str) -> bool {
         self.0.split(' ').any(|one| one == scope)
     }
+
+    /// All of them that are scopes (RFC 6749 §3.3): what else stands there cannot be asked for again.
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        let is_allowed = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\');
+        self.0.split(' ').filter(move |one| !one.is_empty() && one.bytes().all(is_allowed))
+    }
 }
 
 /// Whom a credential is about.
@@ -104,6 +114,8 @@ pub(crate) struct Subject {
     pub(crate) owner: Option<OwnerId>,
     pub(crate) owner_level: OwnerLevel,
     pub(crate) scopes: Scopes,
+    /// Who acts in its name.
+    pub(crate) client: Option<Box<str>>,
 }
 
 /// Who stands behind it.
@@ -112,6 +124,8 @@ pub(crate) struct Vouched {
     pub(crate) issuer: usize,
     pub(crate) kid: KeyId,
     pub(crate) shown_as: ShownAs,
+    /// What for, where it is for one thing alone.
+    pub(crate) resource: Option<Box<str>>,
 }
 
 /// From when to when a credential counts.
@@ -124,8 +138,8 @@ pub(crate) struct Validity {
 impl Identity {
     /// `None` when an id could not stand in a header. Ids are made so that each can.
     pub(crate) fn new(subject: Subject, validity: Validity, vouched: Vouched) -> Option<Self> {
-        let Subject { agent, owner, owner_level, scopes } = subject;
-        let Vouched { issuer, kid, shown_as } = vouched;
+        let Subject { agent, owner, owner_level, scopes, client } = subject;
+        let Vouched { issuer, kid, shown_as, resource } = vouched;
         let headers = IdentityHeaders {
             agent: HeaderValue::from_str(agent.as_str()).ok()?,
             owner: owner.as_ref().map(|owner| HeaderValue::from_str(owner.as_str())).transpose().ok()?,
@@ -142,6 +156,8 @@ impl Identity {
             shown_as,
             scopes,
             issuer,
+            client,
+            resource,
             headers,
         })
     }

@@ -8,7 +8,7 @@
 //! request in one function. Then `path` (what is asked for),
 //! `credential` (which credentials are ours), `identify` (whether one counts; the only maker of an [`Identity`]),
 //! `session`, `revocation` and `verified_cache` (what that rests on), `demands` and `limits` (what the policy asks), `challenge` and `stranger` (work, in place of an
-//! identity), `edits` (what the origin is told), and `reason`,
+//! identity), `mcp` (messages of the Model Context Protocol, and who may send them), `edits` (what the origin is told), and `reason`,
 //! `refusal` and `page` (what the client is told).
 
 mod assets;
@@ -30,12 +30,14 @@ mod interstitial;
 mod limiter;
 mod limits;
 mod locale;
+mod mcp;
 mod network;
 mod page;
 mod path;
 mod reason;
 mod refusal;
 mod request;
+mod resource_metadata;
 mod resources;
 mod revocation;
 mod session;
@@ -47,7 +49,7 @@ mod verified_cache;
 mod view;
 
 pub use assets::asset;
-pub use chain::Chain;
+pub use chain::{AtMcp, Chain, McpOutcome};
 pub use challenge::{
     Bound, ChallengeKeys, Challenger, Cleared, Earned, Fleet, Granted, Made, Proof, ProofRefusal, Stranger,
 };
@@ -60,11 +62,16 @@ pub use fault::Fault;
 pub use head::{HEAD_BYTES_MAX, HEAD_FIELDS_MAX, RequestLine, judge_head};
 pub use identity::{Identity, Scopes, ShownAs, Trust};
 pub use limiter::Limiter;
+pub use mcp::{
+    Call, Era, Kind, MCP_PROTOCOL_VERSION, MCP_SESSION_ID, Malformed, McpRuling, McpSessions, McpView, Message,
+    has_token_in_query,
+};
 pub use page::help;
 pub use path::{Asks, check_bytes as check_path_bytes, is_own as is_own_path, judge as judge_path};
 pub use reason::Reason;
 pub use refusal::refuse;
 pub use request::{Accepts, Request};
+pub use resource_metadata::{described_at, metadata_preflight, resource_metadata};
 pub use resources::Resources;
 pub use revocation::{RevocationRow, Revocations, SubjectKind};
 pub use session::{LoginSecret, SESSION_PREFIX, SESSION_TTL_MAX, Session, SessionKeys};

@@ -74,36 +74,60 @@ impl Limits {
         identity: Option<&Identity>,
         elapsed: Duration,
     ) -> Option<Met<'_>> {
-        let of_policy = self.of_policies.iter().find(|(known, _)| Arc::ptr_eq(known, policy)).map(|(_, limits)| limits);
-        let mut nearest: Option<Met<'_>> = None;
-        for of in of_policy.into_iter().flatten().chain(&self.of_site) {
-            let Numbered { number, limit, .. } = of;
-            let allowance = match (limit.per, identity, request.client) {
-                (LimitPer::Site, _, _) => limiter.take(*number, b"", limit, elapsed),
-                (LimitPer::Agent, Some(identity), _) => {
-                    limiter.take(at_issuer(*number, identity), identity.agent.as_str().as_bytes(), limit, elapsed)
-                }
-                (LimitPer::Owner, Some(identity), _) => match &identity.owner {
-                    Some(owner) => {
-                        limiter.take(at_issuer(*number, identity), owner.as_str().as_bytes(), limit, elapsed)
-                    }
-                    None => continue,
-                },
-                (LimitPer::Client, _, Some(client)) => {
-                    limiter.take(*number, Network::narrow(client).as_bytes(), limit, elapsed)
-                }
-                (LimitPer::Agent | LimitPer::Owner, None, _) | (LimitPer::Client, _, None) => continue,
-            };
-            let met = Met { of, allowance };
-            if let Granted::No { .. } = allowance.granted {
-                return Some(met);
-            }
-            if nearest.is_none_or(|nearest| allowance.left < nearest.allowance.left) {
-                nearest = Some(met);
-            }
-        }
-        nearest
+        count(self.of_policy(policy).chain(&self.of_site), limiter, request, identity, elapsed)
     }
+
+    /// The same against those of the policy alone, where the request was counted against those of the site before.
+    pub(crate) fn take_of_policy(
+        &self,
+        limiter: &Limiter,
+        policy: &Arc<Policy>,
+        request: &Request<'_>,
+        identity: Option<&Identity>,
+        elapsed: Duration,
+    ) -> Option<Met<'_>> {
+        count(self.of_policy(policy), limiter, request, identity, elapsed)
+    }
+
+    fn of_policy(&self, policy: &Arc<Policy>) -> impl Iterator<Item = &Numbered> {
+        let of_policy = self.of_policies.iter().find(|(known, _)| Arc::ptr_eq(known, policy));
+        of_policy.into_iter().flat_map(|(_, limits)| limits)
+    }
+}
+
+fn count<'l>(
+    limits: impl Iterator<Item = &'l Numbered>,
+    limiter: &Limiter,
+    request: &Request<'_>,
+    identity: Option<&Identity>,
+    elapsed: Duration,
+) -> Option<Met<'l>> {
+    let mut nearest: Option<Met<'_>> = None;
+    for of in limits {
+        let Numbered { number, limit, .. } = of;
+        let allowance = match (limit.per, identity, request.client) {
+            (LimitPer::Site, _, _) => limiter.take(*number, b"", limit, elapsed),
+            (LimitPer::Agent, Some(identity), _) => {
+                limiter.take(at_issuer(*number, identity), identity.agent.as_str().as_bytes(), limit, elapsed)
+            }
+            (LimitPer::Owner, Some(identity), _) => match &identity.owner {
+                Some(owner) => limiter.take(at_issuer(*number, identity), owner.as_str().as_bytes(), limit, elapsed),
+                None => continue,
+            },
+            (LimitPer::Client, _, Some(client)) => {
+                limiter.take(*number, Network::narrow(client).as_bytes(), limit, elapsed)
+            }
+            (LimitPer::Agent | LimitPer::Owner, None, _) | (LimitPer::Client, _, None) => continue,
+        };
+        let met = Met { of, allowance };
+        if let Granted::No { .. } = allowance.granted {
+            return Some(met);
+        }
+        if nearest.is_none_or(|nearest| allowance.left < nearest.allowance.left) {
+            nearest = Some(met);
+        }
+    }
+    nearest
 }
 
 /// The number of a limit among those whom one issuer names: another's may be called the same, and must not use up theirs.

@@ -69,7 +69,7 @@ const fn for_people(reason: Reason) -> (&'static str, &'static str) {
             "This browser, or the agent in it, sent a credential that does not count here any longer.",
             "Load the page again. If an agent works here for you, let it log in anew.",
         ),
-        Reason::InsufficientScope | Reason::OwnerLevelTooLow | Reason::AgentDenied => (
+        Reason::InsufficientScope | Reason::OwnerLevelTooLow | Reason::AgentDenied | Reason::CallDenied => (
             "The agent in this browser is known here, and it may not use this part of the site.",
             "If it should, the operator of the site can let it in.",
         ),
@@ -96,6 +96,18 @@ const fn for_people(reason: Reason) -> (&'static str, &'static str) {
         Reason::HostUnknown | Reason::HostInvalid => (
             "The address leads here, but no site of this name is served here.",
             "Check the address for a slip. If it is right, its owner has to correct where it leads.",
+        ),
+        Reason::MessageInvalid
+        | Reason::HeaderMismatch
+        | Reason::HeaderRepeated
+        | Reason::MessageTooLarge
+        | Reason::MediaTypeUnsupported
+        | Reason::OriginDenied
+        | Reason::SessionUnknown
+        | Reason::TokenInQuery
+        | Reason::MessageUnseen => (
+            "This address is where programs talk to the site, and the request was not as they write it.",
+            "If a program works here for you, its developer finds out below what was wrong.",
         ),
         Reason::CredentialAmbiguous
         | Reason::PathAmbiguous

@@ -79,7 +79,7 @@ fn policy_of<'s>(site: &'s Site, method: &Method, path: &[u8]) -> Option<&'s Arc
 }
 
 /// Whether a path can be read in one way only. Nearly all are, and cost one look.
-fn is_plain(path: &[u8]) -> bool {
+pub(crate) fn is_plain(path: &[u8]) -> bool {
     let is_odd = |pair: &[u8]| matches!(pair, [b'/', b'/' | b'.'] | [b'.', b'.']);
     !path.iter().any(|byte| b"%;?#".contains(byte)) && !path.windows(2).any(is_odd)
 }
@@ -158,7 +158,7 @@ const STEPS: [Step; 8] = [
 ];
 
 /// `%2e` -> `.`; what is no escape stays (RFC 3986 §2.1).
-fn decoded(path: &[u8]) -> Option<Vec<u8>> {
+pub(crate) fn decoded(path: &[u8]) -> Option<Vec<u8>> {
     let mut found = Vec::with_capacity(path.len());
     let mut rest = path;
     while let [first, behind @ ..] = rest {

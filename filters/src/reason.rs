@@ -92,6 +92,48 @@ reasons! {
     AgentDenied = "agent_denied", FORBIDDEN, "This agent is not let in here",
         "The agent is known, and the site does not let it use this path.",
         "Ask the operator of the site, with the `request_id`.";
+    /// Something at an MCP endpoint that is not there for whoever asks.
+    CallDenied = "call_denied", FORBIDDEN, "There is no such thing here for this agent",
+        "A message names a tool, a resource, a prompt or a method that the site does not have, or does not let this agent \
+         use. The answer is an error of JSON-RPC, as for what is not there.",
+        "Ask for the lists of what there is, or ask the operator of the site, with the `request_id`.";
+    /// A body that is no single message, or could be read as two.
+    MessageInvalid = "message_invalid", BAD_REQUEST, "The message cannot be read",
+        "The body is not one message of JSON-RPC 2.0 that can be read in one way only. Lists of messages, members that stand \
+         twice and names that differ in case alone are refused.",
+        "Send one message a request, in UTF-8, as a library of the Model Context Protocol writes it.";
+    /// Headers of a message that say something else than it does.
+    HeaderMismatch = "header_mismatch", BAD_REQUEST, "The headers are not those of the message",
+        "`MCP-Protocol-Version`, `Mcp-Method` or `Mcp-Name` is missing, or does not say what the body says.",
+        "Write the headers from the body, as the revision of the protocol asks that the client speaks.";
+    /// A header that may come once, twice.
+    HeaderRepeated = "header_repeated", BAD_REQUEST, "A header stands twice",
+        "A header of which only one can count was sent more than once.",
+        "Send it once.";
+    /// A body longer than a message may be.
+    MessageTooLarge = "message_too_large", PAYLOAD_TOO_LARGE, "The message is too long",
+        "The body is longer than a message may be here.",
+        "Send less, or ask the operator of the site to let longer messages through (`body_bytes_max`).";
+    /// A body that is no JSON, by its headers.
+    MediaTypeUnsupported = "media_type_unsupported", UNSUPPORTED_MEDIA_TYPE, "Only JSON is read here",
+        "A message is sent as `application/json`, in UTF-8 and without `Content-Encoding`.",
+        "Send it so.";
+    /// A page of an origin that may not ask here.
+    OriginDenied = "origin_denied", FORBIDDEN, "Pages of this origin may not ask here",
+        "The request is from a page in a browser, and the site does not serve pages of that origin.",
+        "Ask the operator of the site to name the origin under `cors`.";
+    /// A session that is not the caller's.
+    SessionUnknown = "session_unknown", NOT_FOUND, "There is no such session",
+        "The session in `Mcp-Session-Id` has ended, or is not that of whoever asks.",
+        "Begin a new one with `initialize`, without the header.";
+    /// A token where logs would keep it.
+    TokenInQuery = "token_in_query", BAD_REQUEST, "A token does not belong in a URL",
+        "The query carries `access_token`. URLs are kept in logs and histories: take the token for known to others.",
+        "Send it as `Authorization: Bearer`, after you have got a new one.";
+    /// An MCP endpoint, and a proxy that keeps the messages to itself.
+    MessageUnseen = "message_unseen", FORBIDDEN, "The message cannot be judged from here",
+        "Another proxy asks whether the request may pass, and does not show its message, which is what is judged here.",
+        "Let the requests of this path go through the gateway itself.";
     /// More requests than a limit lets through.
     RateLimited = "rate_limited", TOO_MANY_REQUESTS, "Too many requests",
         "More requests came than the limit in `RateLimit-Policy` lets through.",
@@ -214,6 +256,16 @@ impl Reason {
             | Self::InsufficientScope
             | Self::OwnerLevelTooLow
             | Self::AgentDenied
+            | Self::CallDenied
+            | Self::MessageInvalid
+            | Self::HeaderMismatch
+            | Self::HeaderRepeated
+            | Self::MessageTooLarge
+            | Self::MediaTypeUnsupported
+            | Self::OriginDenied
+            | Self::SessionUnknown
+            | Self::TokenInQuery
+            | Self::MessageUnseen
             | Self::CredentialAmbiguous
             | Self::PathAmbiguous
             | Self::PathInvalid

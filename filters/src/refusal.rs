@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use config::{IssuerKind, Login, Require, Site, TrustedIssuer};
+use config::{IssuerKind, Login, McpEndpoint, Require, Site, TrustedIssuer};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, VARY, WWW_AUTHENTICATE};
 use http::{HeaderName, HeaderValue};
 use serde::Serialize;
 
 use crate::challenge::Made;
-use crate::{Accepts, Reason, Reply, page, stranger};
+use crate::{Accepts, Reason, Reply, mcp, page, stranger};
 
 /// Where the issuer gives out access tokens.
 const TOKEN_ENDPOINT: &str = "/api/v1/modules/oauth/token";
@@ -77,6 +77,22 @@ fn authenticate(site: Option<&Site>, reason: Reason) -> Option<(HeaderName, Head
         Some(_) | None => HeaderValue::from_static("Bearer error=\"invalid_token\""),
     };
     Some((WWW_AUTHENTICATE, value))
+}
+
+/// Says at an MCP endpoint where to learn how to get in (RFC 9728 §5.1), and which scopes to ask for first.
+pub(crate) fn challenge_at(site: &Site, endpoint: &McpEndpoint, reason: Reason, reply: &mut Reply) {
+    if reason.status() != http::StatusCode::UNAUTHORIZED {
+        return;
+    }
+    reply.headers.retain(|(name, _)| *name != WWW_AUTHENTICATE);
+    let error = if reason == Reason::PassportRequired { "" } else { "error=\"invalid_token\", " };
+    let mut value = format!("Bearer {error}resource_metadata=\"{}\"", mcp::metadata_url(site, endpoint));
+    let scopes = endpoint.first_scopes().iter().map(AsRef::as_ref).filter(|scope| *scope != "offline_access");
+    let scopes = scopes.collect::<Vec<&str>>().join(" ");
+    if !scopes.is_empty() {
+        value += &format!(", scope=\"{scopes}\"");
+    }
+    reply.headers.extend(HeaderValue::from_str(&value).ok().map(|value| (WWW_AUTHENTICATE, value)));
 }
 
 /// The problem document.

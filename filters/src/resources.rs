@@ -2,13 +2,15 @@ use std::sync::Arc;
 
 use passport::UnixTime;
 
-use crate::{ChallengeKeys, Challenger, CrawlerVerdicts, Fleet, Limiter, SessionKeys, VerifiedCache};
+use crate::{ChallengeKeys, Challenger, CrawlerVerdicts, Fleet, Limiter, McpSessions, SessionKeys, VerifiedCache};
 
 /// What is one for a process, whatever sites there are.
 #[derive(Clone, Debug)]
 pub struct Resources {
     /// What sessions are sealed with.
     pub sessions: Arc<SessionKeys>,
+    /// What MCP sessions are tied with to whom they were given.
+    pub mcp_sessions: Arc<McpSessions>,
     /// Credentials that were verified.
     pub cache: Arc<VerifiedCache>,
     /// What was asked how often.
@@ -34,6 +36,7 @@ impl Resources {
         let keys = ChallengeKeys::new(secret, previous);
         Self {
             sessions: Arc::new(SessionKeys::new(secret, previous)),
+            mcp_sessions: Arc::new(McpSessions::new(secret, previous)),
             cache: Arc::default(),
             limiter: Arc::default(),
             budgets: Arc::default(),

@@ -4,13 +4,19 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use config::{Login, Mode, Place, Site, TrustedIssuer};
+use config::{
+    Login, McpDemand, McpEndpoint, McpRule, McpRules, Mode, Place, Policy, Require, RuleKind, Site, TrustedIssuer,
+};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
-use passport::{AccessToken, KeySet, OwnerLevel, Passport as _, SigningKey, SiteId, UnixTime, jwks_document};
+use passport::{
+    AccessToken, Audience, KeySet, OwnerLevel, Passport as _, ResourceToken, SigningKey, SiteId, UnixTime,
+    jwks_document,
+};
 
+use crate::identity::{Subject, Validity, Vouched};
 use crate::{
-    Chain, Contact, Edits, Fleet, HeaderEdit, IssuerMoment, IssuerView, Moment, Outcome, Request, Resources,
-    Revocations, Session, Verdict,
+    Chain, Contact, Edits, Fleet, HeaderEdit, Identity, IssuerMoment, IssuerView, Moment, Outcome, Request, Resources,
+    Revocations, Scopes, Session, ShownAs, Verdict,
 };
 
 pub(crate) const NOW: UnixTime = UnixTime::from_secs(1_800_000_000);
@@ -45,6 +51,56 @@ pub(crate) fn site() -> Site {
 pub(crate) fn lime(url: &str) -> Arc<TrustedIssuer> {
     let place = Place { file: Arc::from(std::path::Path::new("lime.toml")), line: 7 };
     Arc::new(TrustedIssuer::lime(url.parse().unwrap(), place))
+}
+
+/// The same with an MCP server at `/mcp`: `mcp:read` is asked for first, `delete_*` takes `mcp:write`, and what is
+/// `internal_*` is nobody's.
+pub(crate) fn mcp_site(site: Site) -> Site {
+    let mut endpoint = McpEndpoint::new(&site.url, "/mcp".parse().unwrap(), site.defined_at.clone());
+    let writers = Policy { scopes: vec!["mcp:write".into()], ..Policy::new("writers", Require::Passport) };
+    endpoint.scopes = vec!["mcp:read".into()];
+    endpoint.rules = McpRules::new(vec![
+        rule(RuleKind::Tool, "delete_*", McpDemand::Policy(Arc::new(writers))),
+        rule(RuleKind::Tool, "internal_*", McpDemand::Deny),
+    ]);
+    Site { mcp: vec![Arc::new(endpoint)], ..site }
+}
+
+pub(crate) fn rule(kind: RuleKind, pattern: &str, demand: McpDemand) -> McpRule {
+    let defined_at = Place { file: Arc::from(std::path::Path::new("lime.toml")), line: 9 };
+    McpRule { kind, pattern: pattern.parse().unwrap(), demand, defined_at }
+}
+
+/// An agent that was identified, and acts through a client.
+pub(crate) fn identity(agent: &str, client: Option<&str>, scopes: &[&str]) -> Identity {
+    let subject = Subject {
+        agent: agent.parse().unwrap(),
+        owner: Some("owner-1".parse().unwrap()),
+        owner_level: OwnerLevel::new(2),
+        scopes: Scopes::new(Some(scopes.join(" "))),
+        client: client.map(Box::from),
+    };
+    let validity = Validity { issued_at: ago(10), expires_at: NOW.plus(seconds(290)) };
+    let vouched = Vouched { issuer: 0, kid: KEY.kid().clone(), shown_as: ShownAs::AccessToken, resource: None };
+    Identity::new(subject, validity, vouched).unwrap()
+}
+
+/// A token of an OAuth client for a resource.
+pub(crate) fn resource_token(resource: &str, scope: &str) -> String {
+    let token = ResourceToken {
+        iss: ISSUER.into(),
+        aud: Audience::One(resource.into()),
+        sub: "agent-1".parse().unwrap(),
+        iat: ago(10),
+        exp: NOW.plus(seconds(290)),
+        nbf: None,
+        jti: "token-1".parse().unwrap(),
+        client_id: "client-1".into(),
+        scope: Some(scope.into()),
+        owner: "owner-1".parse().unwrap(),
+        owner_level: OwnerLevel::new(2),
+    };
+    KEY.sign(&token).unwrap()
 }
 
 /// The site of a developer's own machine.

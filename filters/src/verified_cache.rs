@@ -130,7 +130,8 @@ impl JudgedFor {
             (name, url, kind, algorithms, typ, leeway, jwks)
         });
         let issuers: Vec<_> = issuers.collect();
-        let text = format!("{} {:?} {issuers:?} {:?}", site.url, site.also, site.session_ttl);
+        let resources: Vec<_> = site.mcp.iter().map(|endpoint| &endpoint.resource).collect();
+        let text = format!("{} {:?} {issuers:?} {:?} {resources:?}", site.url, site.also, site.session_ttl);
         Self(CredentialDigest::of(&text))
     }
 }

@@ -29,6 +29,9 @@ pub struct OAuthToken {
     /// What it may be used for, parted by spaces (RFC 8693 §4.2).
     #[serde(default)]
     pub scope: Option<String>,
+    /// The client it was issued to (RFC 8693 §4.3).
+    #[serde(default)]
+    pub client_id: Option<String>,
 }
 
 /// What an access token of another issuer has to say to count.

@@ -1,14 +1,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use config::{Login, OwnerHeaders, SharedCache};
-use passport::{AccessToken, Audience, KeySet, LoginPassport, Passport as _, PassportVersion, jwks_document};
+use config::{IssuerKind, Login, McpEndpoint, OwnerHeaders, SharedCache};
+use http::{HeaderMap, Method};
+use passport::{
+    AccessToken, Audience, KeySet, LoginPassport, OwnerLevel, Passport as _, PassportVersion, jwks_document,
+};
 
 use super::*;
 use crate::stage::*;
-use crate::{IssuerView, Reply, RevocationRow, Revocations, Session, SubjectKind, stage};
+use crate::{IssuerView, Reply, RevocationRow, Revocations, Session, SubjectKind, Trust, stage};
 
 mod issuers;
+mod mcp;
 mod policies;
 mod refusals;
 mod standing;

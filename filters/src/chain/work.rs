@@ -39,7 +39,7 @@ impl Chain {
             return (reply, event);
         };
         let wait = strangers.set_wait(asked);
-        let sent = self.reader().read(request.headers);
+        let sent = self.reader(None).read(request.headers);
         let had = sent.clearance.and_then(|text| self.resources.challenger.admit(text, &strangers.stranger).ok());
         // Whoever keeps no cookie would load the page again and again.
         let wait_seconds = wait.as_ref().map(|(seconds, _)| *seconds);
@@ -55,7 +55,7 @@ impl Chain {
     /// `/.lime/pow`: POST hands work in, as `Lime-Authorization: PoW ..`; GET says whether the clearance came back.
     pub fn work(&self, request: &Request<'_>, moment: &Moment<'_>) -> Outcome {
         let Some(policy) = self.hardest() else { return turned_away(self, request, Reason::NotFound) };
-        let shown = self.reader().read(request.headers);
+        let shown = self.reader(None).read(request.headers);
         let strangers = self.strangers(request, policy, moment);
         if *request.method == Method::GET || *request.method == Method::HEAD {
             let admitted = shown.clearance.map(|text| self.resources.challenger.admit(text, &strangers.stranger));

@@ -6,7 +6,7 @@ use crate::stage::{ISSUER, KEY, bearer, claims, headers, site, token};
 fn check(line: &str, expected: &str) {
     let (site, cache) = (site(), VerifiedCache::default());
     let judged_for = JudgedFor::new(&site);
-    let reader = Reader { site: &site, cache: &cache, judged_for: &judged_for };
+    let reader = Reader { site: &site, cache: &cache, judged_for: &judged_for, endpoint: None };
     let value = HeaderValue::from_bytes(line.as_bytes()).unwrap();
     let found = match reader.ours(&value) {
         None => "site",
@@ -82,7 +82,7 @@ fn a_session_that_is_no_text_or_too_long_is_ours_and_bad() {
 fn lines_without_our_cookie_are_not_touched() {
     let (site, cache) = (site(), VerifiedCache::default());
     let judged_for = JudgedFor::new(&site);
-    let reader = Reader { site: &site, cache: &cache, judged_for: &judged_for };
+    let reader = Reader { site: &site, cache: &cache, judged_for: &judged_for, endpoint: None };
     let sent = headers(&[("cookie", "a=1;  b=2 ;"), ("authorization", "Basic x")]);
     let shown = reader.read(&sent);
     assert!(shown.cookies_left.is_none() && shown.authorization_left.is_none());

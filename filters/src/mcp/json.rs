@@ -1,0 +1,390 @@
+//! JSON (RFC 8259) read so strictly that nobody can read it otherwise: no member twice at any depth, no member that only
+//! the case of a letter tells from one that decides something, no half of a surrogate pair, no more depth than is needed.
+
+use std::borrow::Cow;
+use std::collections::HashSet;
+
+use arrayvec::ArrayVec;
+
+use super::message::Malformed;
+
+/// Deepest nesting. Arguments of tools are seldom deeper than ten; parsers give up at some hundreds, each at its own.
+const DEPTH_MAX: u8 = 64;
+
+/// Members of an object that are compared one by one; of more of them a set is made.
+const FEW: usize = 16;
+
+/// An object, or what holds some, whose members decide something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// The message itself.
+    Message,
+    /// `params`.
+    Params,
+    /// `params._meta`.
+    Meta,
+    /// `params.ref`.
+    Reference,
+    /// `params.notifications`.
+    Notifications,
+    /// Everything else.
+    Elsewhere,
+}
+
+impl Place {
+    /// The members that decide something here.
+    const fn names(self) -> &'static [&'static str] {
+        match self {
+            Self::Message => &["jsonrpc", "id", "method", "params", "result", "error"],
+            Self::Params => &["name", "uri", "taskId", "arguments", "ref", "notifications", "_meta"],
+            Self::Meta => &["traceparent", "io.modelcontextprotocol/protocolVersion"],
+            Self::Reference => &["type", "name", "uri"],
+            Self::Notifications => &["resourceSubscriptions"],
+            Self::Elsewhere => &[],
+        }
+    }
+
+    fn of_member(self, name: &str) -> Self {
+        match (self, name) {
+            (Self::Message, "params") => Self::Params,
+            (Self::Params, "_meta") => Self::Meta,
+            (Self::Params, "ref") => Self::Reference,
+            (Self::Params, "notifications") => Self::Notifications,
+            (
+                Self::Message | Self::Params | Self::Meta | Self::Reference | Self::Notifications | Self::Elsewhere,
+                _,
+            ) => Self::Elsewhere,
+        }
+    }
+}
+
+/// A member that decides something.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Member<'a> {
+    pub(super) place: Place,
+    pub(super) name: &'static str,
+    /// Its value as it was written.
+    pub(super) value: &'a str,
+}
+
+/// Reads a text that is one object, and gives the members that decide something, in no order that means anything.
+pub(super) fn read(text: &str) -> Result<ArrayVec<Member<'_>, 20>, Malformed> {
+    let mut reader = Reader { text, at: 0, depth: 0, found: ArrayVec::new() };
+    reader.space();
+    match reader.peek() {
+        Some(b'{') => {}
+        Some(b'[') => return Err(Malformed::Batch),
+        Some(_) | None => return Err(Malformed::Syntax),
+    }
+    reader.value(Place::Message)?;
+    reader.space();
+    if reader.at == text.len() { Ok(reader.found) } else { Err(Malformed::Syntax) }
+}
+
+/// The text of a string as it was written, quotes and all; `None` where it is something else.
+pub(super) fn text(value: &str) -> Option<Cow<'_, str>> {
+    let content = value.strip_prefix('"')?.strip_suffix('"')?;
+    Some(decoded(content))
+}
+
+/// The strings of a list; `None` where it is something else.
+pub(super) fn texts(value: &str) -> Option<Vec<Cow<'_, str>>> {
+    let mut reader = Reader { text: value, at: 0, depth: 0, found: ArrayVec::new() };
+    reader.take(b'[').ok()?;
+    let mut found = Vec::new();
+    reader.space();
+    if reader.peek() == Some(b']') {
+        return Some(found);
+    }
+    loop {
+        reader.space();
+        found.push(text(reader.value(Place::Elsewhere).ok()?)?);
+        reader.space();
+        match reader.peek()? {
+            b',' => reader.at += 1,
+            _ => return Some(found),
+        }
+    }
+}
+
+struct Reader<'a> {
+    text: &'a str,
+    at: usize,
+    depth: u8,
+    found: ArrayVec<Member<'a>, 20>,
+}
+
+impl<'a> Reader<'a> {
+    fn rest(&self) -> &'a [u8] {
+        self.text.as_bytes().get(self.at..).unwrap_or_default()
+    }
+
+    fn peek(&self) -> Option<u8> {
+        self.rest().first().copied()
+    }
+
+    fn take(&mut self, byte: u8) -> Result<(), Malformed> {
+        if self.peek() == Some(byte) {
+            self.at += 1;
+            Ok(())
+        } else {
+            Err(Malformed::Syntax)
+        }
+    }
+
+    fn space(&mut self) {
+        let is_space = |byte: &&u8| matches!(byte, b' ' | b'\t' | b'\r' | b'\n');
+        self.at += self.rest().iter().take_while(is_space).count();
+    }
+
+    /// Reads a value, and gives it as it was written.
+    fn value(&mut self, place: Place) -> Result<&'a str, Malformed> {
+        let start = self.at;
+        match self.peek() {
+            Some(b'{') => self.nested(|reader| reader.object(place))?,
+            Some(b'[') => self.nested(Self::array)?,
+            Some(b'"') => drop(self.string()?),
+            Some(b't') => self.word(b"true")?,
+            Some(b'f') => self.word(b"false")?,
+            Some(b'n') => self.word(b"null")?,
+            Some(b'-' | b'0'..=b'9') => self.number()?,
+            Some(_) | None => return Err(Malformed::Syntax),
+        }
+        self.text.get(start..self.at).ok_or(Malformed::Syntax)
+    }
+
+    fn nested(&mut self, read: impl FnOnce(&mut Self) -> Result<(), Malformed>) -> Result<(), Malformed> {
+        if self.depth == DEPTH_MAX {
+            return Err(Malformed::TooDeep);
+        }
+        self.depth += 1;
+        self.at += 1;
+        read(self)?;
+        self.depth -= 1;
+        Ok(())
+    }
+
+    fn object(&mut self, place: Place) -> Result<(), Malformed> {
+        let mut names = Names::default();
+        self.space();
+        if self.peek() == Some(b'}') {
+            self.at += 1;
+            return Ok(());
+        }
+        loop {
+            self.space();
+            let name = decoded(self.string()?);
+            if name.contains('\0') {
+                return Err(Malformed::Nul);
+            }
+            self.space();
+            self.take(b':')?;
+            self.space();
+            let value = self.value(place.of_member(&name))?;
+            match place.names().iter().find(|known| **known == name) {
+                Some(known) => {
+                    // A second one is refused below, and there is room for each once.
+                    self.found.try_push(Member { place, name: known, value }).map_err(|_| Malformed::Duplicate)?;
+                }
+                None if place.names().iter().any(|known| looks_like(&name, known)) => {
+                    return Err(Malformed::LookAlike);
+                }
+                None => {}
+            }
+            if !names.insert(name) {
+                return Err(Malformed::Duplicate);
+            }
+            self.space();
+            match self.peek() {
+                Some(b',') => self.at += 1,
+                Some(b'}') => {
+                    self.at += 1;
+                    return Ok(());
+                }
+                Some(_) | None => return Err(Malformed::Syntax),
+            }
+        }
+    }
+
+    fn array(&mut self) -> Result<(), Malformed> {
+        self.space();
+        if self.peek() == Some(b']') {
+            self.at += 1;
+            return Ok(());
+        }
+        loop {
+            self.space();
+            self.value(Place::Elsewhere)?;
+            self.space();
+            match self.peek() {
+                Some(b',') => self.at += 1,
+                Some(b']') => {
+                    self.at += 1;
+                    return Ok(());
+                }
+                Some(_) | None => return Err(Malformed::Syntax),
+            }
+        }
+    }
+
+    /// Reads a string, and gives what stands between its quotes.
+    fn string(&mut self) -> Result<&'a str, Malformed> {
+        self.take(b'"')?;
+        let start = self.at;
+        loop {
+            let plain = self.rest().iter().take_while(|byte| !matches!(byte, b'"' | b'\\' | 0..=0x1f)).count();
+            self.at += plain;
+            match self.peek() {
+                Some(b'"') => break,
+                Some(b'\\') => self.escape()?,
+                Some(_) | None => return Err(Malformed::Syntax),
+            }
+        }
+        let content = self.text.get(start..self.at).ok_or(Malformed::Syntax)?;
+        self.at += 1;
+        Ok(content)
+    }
+
+    fn escape(&mut self) -> Result<(), Malformed> {
+        match self.rest() {
+            [_, b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't', ..] => {
+                self.at += 2;
+                Ok(())
+            }
+            [_, b'u', ..] => {
+                let unit = unit(self.rest()).ok_or(Malformed::Syntax)?;
+                self.at += 6;
+                match unit {
+                    0xd800..=0xdbff => {
+                        // Parsers put different things in the place of half a pair.
+                        let low = unit_if_escaped(self.rest()).filter(|low| (0xdc00..=0xdfff).contains(low));
+                        low.ok_or(Malformed::Surrogate)?;
+                        self.at += 6;
+                        Ok(())
+                    }
+                    0xdc00..=0xdfff => Err(Malformed::Surrogate),
+                    _ => Ok(()),
+                }
+            }
+            _ => Err(Malformed::Syntax),
+        }
+    }
+
+    fn word(&mut self, word: &[u8]) -> Result<(), Malformed> {
+        if self.rest().starts_with(word) {
+            self.at += word.len();
+            Ok(())
+        } else {
+            Err(Malformed::Syntax)
+        }
+    }
+
+    fn digits(&mut self) -> Result<usize, Malformed> {
+        let count = self.rest().iter().take_while(|byte| byte.is_ascii_digit()).count();
+        self.at += count;
+        if count == 0 { Err(Malformed::Syntax) } else { Ok(count) }
+    }
+
+    fn number(&mut self) -> Result<(), Malformed> {
+        if self.peek() == Some(b'-') {
+            self.at += 1;
+        }
+        let begins_with_zero = self.peek() == Some(b'0');
+        if self.digits()? > 1 && begins_with_zero {
+            return Err(Malformed::Syntax);
+        }
+        if self.peek() == Some(b'.') {
+            self.at += 1;
+            self.digits()?;
+        }
+        if matches!(self.peek(), Some(b'e' | b'E')) {
+            self.at += 1;
+            if matches!(self.peek(), Some(b'+' | b'-')) {
+                self.at += 1;
+            }
+            self.digits()?;
+        }
+        Ok(())
+    }
+}
+
+/// The code unit of `\uXXXX`.
+fn unit(escape: &[u8]) -> Option<u32> {
+    let digits = std::str::from_utf8(escape.get(2..6)?).ok()?;
+    let are_digits = digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+    u32::from_str_radix(digits, 16).ok().filter(|_| are_digits)
+}
+
+fn unit_if_escaped(rest: &[u8]) -> Option<u32> {
+    if rest.starts_with(b"\\u") { unit(rest) } else { None }
+}
+
+/// What a string says, of which is known that it is one.
+fn decoded(content: &str) -> Cow<'_, str> {
+    if !content.contains('\\') {
+        return Cow::Borrowed(content);
+    }
+    let mut found = String::with_capacity(content.len());
+    let mut rest = content;
+    while let Some((plain, escape)) = rest.split_once('\\') {
+        found.push_str(plain);
+        let mut behind = escape.chars();
+        match behind.next() {
+            Some('u') => {
+                let code = |text: &str| text.get(..4).and_then(|digits| u32::from_str_radix(digits, 16).ok());
+                let (high, text) = (code(behind.as_str()).unwrap_or_default(), behind.as_str().get(4..).unwrap_or(""));
+                let low = text.strip_prefix("\\u").filter(|_| (0xd800..0xdc00).contains(&high));
+                rest = low.and_then(|low| low.get(4..)).unwrap_or(text);
+                let code = match low.and_then(code) {
+                    Some(low) => 0x10000 + ((high - 0xd800) << 10) + low.saturating_sub(0xdc00),
+                    None => high,
+                };
+                found.push(char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER));
+                continue;
+            }
+            Some('b') => found.push('\u{8}'),
+            Some('f') => found.push('\u{c}'),
+            Some('n') => found.push('\n'),
+            Some('r') => found.push('\r'),
+            Some('t') => found.push('\t'),
+            Some(other) => found.push(other),
+            None => {}
+        }
+        rest = behind.as_str();
+    }
+    found.push_str(rest);
+    Cow::Owned(found)
+}
+
+/// Whether parsers that do not mind the case of letters (Go's, for one) would take one name for another: besides ASCII,
+/// they fold the long s and the Kelvin sign.
+pub(super) fn looks_like(name: &str, known: &str) -> bool {
+    let folded = |letter: char| match letter {
+        '\u{17f}' => 's',
+        '\u{212a}' => 'k',
+        other => other.to_ascii_lowercase(),
+    };
+    name.chars().map(folded).eq(known.chars().map(folded))
+}
+
+/// The names of an object so far.
+#[derive(Default)]
+struct Names<'a> {
+    few: ArrayVec<Cow<'a, str>, FEW>,
+    many: HashSet<Cow<'a, str>>,
+}
+
+impl<'a> Names<'a> {
+    /// Whether it is a new one.
+    fn insert(&mut self, name: Cow<'a, str>) -> bool {
+        if self.many.is_empty() {
+            if self.few.contains(&name) {
+                return false;
+            }
+            let Err(full) = self.few.try_push(name) else { return true };
+            self.many.extend(self.few.drain(..));
+            return self.many.insert(full.element());
+        }
+        self.many.insert(name)
+    }
+}

@@ -1,0 +1,224 @@
+//! What is asked for a tool, a resource, a prompt or a method, and whether somebody has it.
+
+use std::sync::Arc;
+
+use config::{McpDemand, McpEndpoint, McpRule, Policy, RuleKind, Unlisted};
+
+use super::era::Era;
+use super::message::{Kind, Message};
+use crate::{Identity, Reason, demands, path};
+
+/// Longest URI that is read in several ways: longer ones are nobody's where resources have rules.
+const URI_BYTES_MAX: usize = 8 * 1024;
+
+/// What becomes of a message, by what is configured.
+#[derive(Clone, Copy, Debug)]
+pub enum McpRuling<'a> {
+    /// Its policy lets it through.
+    Allow {
+        /// The policy, whose limits are still to be counted.
+        policy: &'a Arc<Policy>,
+        /// The rule, where one is for it.
+        rule: Option<&'a McpRule>,
+    },
+    /// It would, had the credential more scopes.
+    NeedsScope {
+        /// The policy that names them.
+        policy: &'a Arc<Policy>,
+        /// The rule, where one is for it.
+        rule: Option<&'a McpRule>,
+    },
+    /// For whoever asks, it is not there.
+    Hidden {
+        /// The rule, where one is for it.
+        rule: Option<&'a McpRule>,
+    },
+}
+
+impl<'a> McpRuling<'a> {
+    /// The rule it follows.
+    #[must_use]
+    pub const fn rule(&self) -> Option<&'a McpRule> {
+        match self {
+            Self::Allow { rule, .. } | Self::NeedsScope { rule, .. } | Self::Hidden { rule } => *rule,
+        }
+    }
+
+    /// The policy it follows; `None` where it is hidden whatever a policy says.
+    #[must_use]
+    pub const fn policy(&self) -> Option<&'a Arc<Policy>> {
+        match self {
+            Self::Allow { policy, .. } | Self::NeedsScope { policy, .. } => Some(*policy),
+            Self::Hidden { .. } => None,
+        }
+    }
+}
+
+/// What somebody sees of an endpoint: for lists that are filtered as calls are judged.
+#[derive(Clone, Copy, Debug)]
+pub struct McpView<'a> {
+    endpoint: &'a McpEndpoint,
+    identity: &'a Identity,
+}
+
+impl<'a> McpView<'a> {
+    /// The view of an agent.
+    #[must_use]
+    pub const fn new(endpoint: &'a McpEndpoint, identity: &'a Identity) -> Self {
+        Self { endpoint, identity }
+    }
+
+    /// Whether the agent is shown a tool, a resource, a prompt or a method of this name. What more scopes would open is
+    /// shown, or nobody would know to ask for them.
+    #[must_use]
+    pub fn shows(&self, kind: RuleKind, name: &str) -> bool {
+        let method = match kind {
+            RuleKind::Tool => "tools/call",
+            RuleKind::Resource => "resources/read",
+            RuleKind::Prompt => "prompts/get",
+            RuleKind::Method => name,
+        };
+        let ruling = match kind {
+            RuleKind::Tool | RuleKind::Resource | RuleKind::Prompt => self.on_target(kind, name, method),
+            RuleKind::Method => self.on_method(name, Era::Handshake),
+        };
+        match ruling {
+            McpRuling::Allow { .. } | McpRuling::NeedsScope { .. } => true,
+            McpRuling::Hidden { .. } => false,
+        }
+    }
+
+    fn on_target(&self, kind: RuleKind, name: &str, method: &str) -> McpRuling<'a> {
+        let endpoint = self.endpoint;
+        let rule = endpoint.rules.find(kind, name);
+        if kind == RuleKind::Resource && self.is_ambiguous(name, rule.map(|(index, _)| index)) {
+            return McpRuling::Hidden { rule: rule.map(|(_, rule)| rule) };
+        }
+        match (rule.or_else(|| endpoint.rules.find(RuleKind::Method, method)), endpoint.unlisted) {
+            (Some((_, rule)), _) => self.by_rule(rule),
+            (None, Unlisted::Allow) => self.by_policy(&endpoint.policy, None),
+            (None, Unlisted::Deny) => McpRuling::Hidden { rule: None },
+        }
+    }
+
+    fn on_method(&self, method: &str, era: Era) -> McpRuling<'a> {
+        let endpoint = self.endpoint;
+        match (endpoint.rules.find(RuleKind::Method, method), endpoint.unlisted) {
+            (Some((_, rule)), _) => self.by_rule(rule),
+            (None, Unlisted::Deny) if !is_of_the_protocol(method, era) => McpRuling::Hidden { rule: None },
+            (None, Unlisted::Allow | Unlisted::Deny) => self.by_policy(&endpoint.policy, None),
+        }
+    }
+
+    fn by_rule(&self, rule: &'a McpRule) -> McpRuling<'a> {
+        match &rule.demand {
+            McpDemand::Policy(policy) => self.by_policy(policy, Some(rule)),
+            McpDemand::Deny => McpRuling::Hidden { rule: Some(rule) },
+        }
+    }
+
+    fn by_policy(&self, policy: &'a Arc<Policy>, rule: Option<&'a McpRule>) -> McpRuling<'a> {
+        match demands::meet(policy, self.identity) {
+            Ok(()) => McpRuling::Allow { policy, rule },
+            Err(Reason::InsufficientScope) => McpRuling::NeedsScope { policy, rule },
+            Err(_) => McpRuling::Hidden { rule },
+        }
+    }
+
+    /// Whether a server may read a URI as one for which another rule counts: `file:///a/../b` is `file:///b` to most.
+    fn is_ambiguous(&self, uri: &str, rule: Option<usize>) -> bool {
+        let rules = &self.endpoint.rules;
+        if !rules.all().iter().any(|rule| rule.kind == RuleKind::Resource) {
+            return false;
+        }
+        let index = |uri: &str| rules.find(RuleKind::Resource, uri).map(|(index, _)| index);
+        uri.len() > URI_BYTES_MAX || readings(uri).iter().any(|reading| index(reading) != rule)
+    }
+}
+
+/// What becomes of a message that somebody sends. Of several things that it is about, the one that is least open counts.
+pub(crate) fn rule_on<'a>(
+    endpoint: &'a McpEndpoint,
+    identity: &'a Identity,
+    message: &Message<'_>,
+    era: Era,
+) -> McpRuling<'a> {
+    let view = McpView { endpoint, identity };
+    let Some(method) = message.method.as_deref() else {
+        // A response: what a request of the server's led to. There are none in the later era.
+        let is_in_vain = message.kind == Kind::Response && era == Era::Stateless && endpoint.unlisted == Unlisted::Deny;
+        return if is_in_vain { McpRuling::Hidden { rule: None } } else { view.by_policy(&endpoint.policy, None) };
+    };
+    let mut least_open: Option<McpRuling<'a>> = None;
+    for (kind, name) in &message.targets {
+        let ruling = view.on_target(*kind, name, method);
+        if least_open.is_none_or(|found| closedness(&ruling) > closedness(&found)) {
+            least_open = Some(ruling);
+        }
+    }
+    least_open.unwrap_or_else(|| view.on_method(method, era))
+}
+
+const fn closedness(ruling: &McpRuling<'_>) -> u8 {
+    match ruling {
+        McpRuling::Allow { .. } => 0,
+        McpRuling::NeedsScope { .. } => 1,
+        McpRuling::Hidden { .. } => 2,
+    }
+}
+
+/// What a client cannot do without, and what asks for nothing that rules are about. What is about tools, resources and
+/// prompts by name is not here: of those, each needs a rule.
+fn is_of_the_protocol(method: &str, era: Era) -> bool {
+    let is_common = matches!(
+        method,
+        "tools/list"
+            | "resources/list"
+            | "resources/templates/list"
+            | "prompts/list"
+            | "tasks/get"
+            | "tasks/cancel"
+            | "notifications/cancelled"
+            | "notifications/progress"
+    );
+    is_common
+        || match era {
+            Era::Handshake => matches!(
+                method,
+                "initialize"
+                    | "ping"
+                    | "logging/setLevel"
+                    | "tasks/result"
+                    | "tasks/list"
+                    | "notifications/initialized"
+                    | "notifications/roots/list_changed"
+                    | "notifications/tasks/status"
+                    | "notifications/elicitation/complete"
+            ),
+            Era::Stateless => matches!(method, "server/discover" | "subscriptions/listen" | "tasks/update"),
+        }
+}
+
+/// A URI as servers may read it: scheme and host in small letters, and an odd path decoded and resolved in every order.
+fn readings(uri: &str) -> Vec<String> {
+    let end = uri.find(['?', '#']).unwrap_or(uri.len());
+    let (before, query) = uri.split_at_checked(end).unwrap_or((uri, ""));
+    let Some((scheme, rest)) = before.split_once("://") else {
+        let (scheme, rest) = uri.split_once(':').unwrap_or(("", uri));
+        let colon = if scheme.is_empty() { "" } else { ":" };
+        let text = format!("{}{colon}{rest}", scheme.to_ascii_lowercase());
+        let decoded = path::decoded(text.as_bytes()).map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+        return std::iter::once(text).chain(decoded).collect();
+    };
+    let slash = rest.find('/').unwrap_or(rest.len());
+    let (authority, path) = rest.split_at_checked(slash).unwrap_or((rest, ""));
+    let start = format!("{}://{}", scheme.to_ascii_lowercase(), authority.to_ascii_lowercase());
+    if path::is_plain(path.as_bytes()) {
+        return vec![format!("{start}{path}{query}")];
+    }
+    let paths = path::readings(path.as_bytes());
+    paths.into_iter().map(|path| format!("{start}{}{query}", String::from_utf8_lossy(&path))).collect()
+}
+
+#[cfg(test)]
+mod tests;
