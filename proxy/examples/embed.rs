@@ -6,10 +6,12 @@
 use std::{env, error::Error, path::Path};
 
 use async_trait::async_trait;
+use bytes::Bytes;
+use filters::Reason;
 use lime_proxy::{Context, Gate, Gateway};
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::prelude::{HttpPeer, Opt, Server, http_proxy_service};
-use pingora::proxy::{ProxyHttp, Session};
+use pingora::proxy::{FailToProxy, ProxyHttp, Session};
 
 struct Mine {
     gate: Gate,
@@ -46,8 +48,24 @@ impl ProxyHttp for Mine {
         self.gate.upstream_request_filter(s, r, c)
     }
 
-    async fn response_filter(&self, _: &mut Session, r: &mut ResponseHeader, c: &mut Context) -> pingora::Result<()> {
-        self.gate.response_filter(r, c)
+    async fn request_body_filter(
+        &self,
+        s: &mut Session,
+        body: &mut Option<Bytes>,
+        end: bool,
+        c: &mut Context,
+    ) -> pingora::Result<()> {
+        self.gate.request_body_filter(s, body, end, c).await
+    }
+
+    async fn response_filter(&self, s: &mut Session, r: &mut ResponseHeader, c: &mut Context) -> pingora::Result<()> {
+        self.gate.response_filter(s, r, c).await
+    }
+
+    async fn fail_to_proxy(&self, s: &mut Session, e: &pingora::Error, c: &mut Context) -> FailToProxy {
+        let error_code =
+            self.gate.fail_to_proxy(s, c, Some(Reason::UpstreamFailed), e.etype().as_str().to_owned()).await;
+        FailToProxy { error_code, can_reuse_downstream: false }
     }
 
     async fn logging(&self, session: &mut Session, _: Option<&pingora::Error>, ctx: &mut Context) {

@@ -10,6 +10,7 @@ use crate::access_log::{Record, SiteWords};
 use crate::clock::Timestamp;
 use crate::forwarded::Source;
 use crate::gate::Gate;
+use crate::mcp::Exchange;
 use crate::metrics::Ended;
 use crate::request_id::RequestId;
 use crate::sites::Site;
@@ -29,6 +30,8 @@ pub struct Context {
     /// Why the request is not worth a look at its site's policy.
     pub(crate) out_of_bounds: Option<Reason>,
     pub(crate) decision: Decision,
+    /// The message, at an MCP endpoint.
+    pub(crate) mcp: Option<Box<Exchange>>,
     /// The target whose turn it is, and how many of its addresses refused.
     pub(crate) turn: Option<Turn>,
     pub(crate) attempts: usize,
@@ -73,6 +76,7 @@ impl Context {
             edits: Edits::new(),
             out_of_bounds: None,
             decision: Decision::undecided(),
+            mcp: None,
             turn: None,
             attempts: 0,
             tried: Tried::default(),

@@ -23,6 +23,12 @@ pub(crate) fn path(header: &RequestHeader) -> &[u8] {
     target.split(|byte| *byte == b'?').next().unwrap_or_default()
 }
 
+/// The query as it came.
+pub(crate) fn query(header: &RequestHeader) -> &[u8] {
+    let target = header.raw_path();
+    target.iter().position(|byte| *byte == b'?').and_then(|at| target.get(at + 1..)).unwrap_or_default()
+}
+
 /// The other end of the connection.
 pub(crate) fn peer(session: &Session) -> Option<IpAddr> {
     session.client_addr().and_then(|address| address.as_inet()).map(std::net::SocketAddr::ip)
@@ -53,7 +59,8 @@ pub(crate) async fn answer(session: &mut Session, reply: Reply) -> pingora::Resu
     Ok(())
 }
 
-fn declared_length(session: &Session) -> Option<usize> {
+/// What `Content-Length` says.
+pub(crate) fn declared_length(session: &Session) -> Option<usize> {
     session.get_header(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 

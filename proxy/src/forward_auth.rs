@@ -8,6 +8,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use config::Mode;
 use filters::{
     Edits, HeaderEdit, IDENTITY_HEADERS, LIME_AUTHORIZATION, PUZZLES, Reason, Reply, Verdict, is_own_path, is_reserved,
 };
@@ -114,6 +115,11 @@ impl ForwardAuth {
         if is_own_path(path) {
             // The asking proxy leads these to the gateway itself, and should not have asked.
             let reply = for_dialect(refused(context, Reason::NotFound), original.dialect);
+            return (reply, original.method, path.to_vec());
+        }
+        if site.config.mcp_at(path).is_some() && site.mode.now() == Mode::Enforce {
+            // Whoever only asks keeps the message to itself, and who may send it depends on what it says.
+            let reply = for_dialect(refused(context, Reason::MessageUnseen), original.dialect);
             return (reply, original.method, path.to_vec());
         }
         let (headers, mut edits) = (&header.headers, Edits::new());

@@ -1,17 +1,15 @@
 //! The gateway as middleware: what is to be done at each step of a request, for whoever serves it.
 
-use std::collections::HashMap;
 use std::fmt;
-use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use config::Mode;
-use filters::{Accepts, Asks, Decision, DecisionWord, HeaderEdit, Reason, Reply, Trust, Verdict, judge_head, refuse};
+use filters::{Accepts, DecisionWord, HeaderEdit, Reason, Reply, Trust, Verdict, has_token_in_query, judge_head};
 use http::HeaderValue;
-use http::header::{ALLOW, USER_AGENT};
+use http::header::USER_AGENT;
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::proxy::Session;
 use tokio::sync::Notify;
@@ -33,6 +31,11 @@ use crate::to_origin::ToOrigin;
 use crate::upstream::STREAM_SILENCE_MAX;
 use crate::{bounds, downstream, live};
 
+mod answers;
+mod configured;
+
+pub(crate) use answers::{decided, of_the_gateway, refuse_form, refused_note, unresolved_note};
+
 /// Idle connections of clients are kept for so long, in seconds; browsers close theirs earlier or soon after.
 pub(crate) const KEEPALIVE_SECONDS: u64 = 60;
 
@@ -44,6 +47,9 @@ const WRITE_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// What the gateway does, as steps that any `ProxyHttp` can call from the callbacks of the same names: a proxy of one's
 /// own becomes a gateway by keeping a [`Context`] in its `CTX` and calling these. Cheap to clone.
+///
+/// A site with an MCP endpoint needs all of them: what a message may ask is decided in `request_body_filter` as well, and
+/// `fail_to_proxy` tells it when it may not.
 ///
 /// `upstream_peer` is not among them: where a request goes is the proxy's own affair. Open streams of an agent that is
 /// suspended are closed only by [`Gateway::serve`](crate::Gateway::serve), which owns the connections.
@@ -148,6 +154,10 @@ impl Gate {
                 Some(refusal(session, context, site.as_deref(), reason))
             }
         };
+        let reply = match reply {
+            Some(reply) => Some(reply),
+            None => self.meet_mcp(session, context).await?,
+        };
         let Some(reply) = reply else {
             if session.is_upgrade_req() {
                 session.set_read_timeout(Some(STREAM_SILENCE_MAX));
@@ -188,6 +198,10 @@ impl Gate {
             context.decision = of_the_gateway(answer.reason);
             return Some(answer.reply);
         }
+        let is_mcp = site.config.mcp_at(path).is_some() && site.mode.now() != Mode::Off;
+        if is_mcp && has_token_in_query(downstream::query(header)) {
+            return Some(refusal(session, context, Some(site), Reason::TokenInQuery));
+        }
         let (method, headers, at) = (&header.method, &header.headers, context.at);
         let host = bounds::host(header).unwrap_or_default();
         let asked = Asked { method, host: &host, path, headers, source, request_id, at };
@@ -217,6 +231,7 @@ impl Gate {
     ) -> pingora::Result<()> {
         let received = session.req_header();
         context.forwarded = true;
+        context.mcp_goes_to(upstream);
         let asked = ToOrigin {
             received,
             source: context.source.as_ref(),
@@ -229,9 +244,17 @@ impl Gate {
 
     /// Changes what the client is sent: call it in `response_filter`, after changes of one's own.
     ///
+    /// An answer that comes before the message it is to was judged is held until then.
+    ///
     /// # Errors
-    /// When a header cannot be set, which no input is known to cause.
-    pub fn response_filter(&self, response: &mut ResponseHeader, context: &mut Context) -> pingora::Result<()> {
+    /// When that message is refused, or a header cannot be set, which no input is known to cause.
+    pub async fn response_filter(
+        &self,
+        session: &mut Session,
+        response: &mut ResponseHeader,
+        context: &mut Context,
+    ) -> pingora::Result<()> {
+        self.await_verdict(session, response, context).await?;
         context.passed_on = Some(response.status.as_u16());
         // Most responses are not changed, and then nothing is collected.
         let edits: Vec<HeaderEdit> = context.edits.response(&response.headers).collect();
@@ -254,12 +277,15 @@ impl Gate {
         failure: Option<Reason>,
         note: String,
     ) -> u16 {
+        session.set_keepalive(None);
+        if let Some(reply) = context.mcp.as_mut().and_then(|exchange| exchange.refusal.take()) {
+            return answer(session, reply).await;
+        }
         context.note = Some(note);
         context.decision.word = DecisionWord::Error;
-        session.set_keepalive(None);
         let Some(reason) = failure else { return 0 };
         context.decision.reason = Some(reason);
-        if session.response_written().is_some() {
+        if has_begun(session) {
             return 0;
         }
         let identity = context.decision.identity.take();
@@ -268,11 +294,7 @@ impl Gate {
         let reply = refusal(session, context, site.as_deref(), reason);
         context.decision.identity = identity;
         (context.decision.trust, context.decision.policy) = (trust, policy);
-        let status = reply.status.as_u16();
-        match downstream::answer(session, reply).await {
-            Ok(()) => status,
-            Err(_) => 0,
-        }
+        answer(session, reply).await
     }
 
     /// Writes the access line and counts: call it in `logging`.
@@ -295,49 +317,6 @@ impl Gate {
         &self.shared.log
     }
 
-    /// Serves another configuration from the next request on.
-    pub(crate) fn swap(&self, snapshot: Snapshot) {
-        let before = self.shared.snapshot.swap(Arc::new(snapshot));
-        self.apply_modes();
-        self.forget(&before);
-    }
-
-    /// What is not there any longer is shown no longer: it would raise alarms until the next start.
-    fn forget(&self, before: &Snapshot) {
-        let (now, metrics) = (self.snapshot(), self.metrics());
-        let sites: HashMap<&str, &Arc<Site>> =
-            now.all_sites.iter().map(|site| (site.config.url.as_str(), site)).collect();
-        for site in &before.all_sites {
-            let (url, site_now) = (site.config.url.as_str(), sites.get(site.config.url.as_str()));
-            if site_now.is_none() {
-                metrics.forget_site(url);
-            }
-            if site_now.is_none_or(|site_now| !Arc::ptr_eq(&site_now.upstream, &site.upstream)) {
-                let stays = |target: &config::Upstream| {
-                    site_now.is_some_and(|site| site.config.origin.targets.contains(target))
-                };
-                for target in site.config.origin.targets.iter().filter(|target| !stays(target)) {
-                    metrics.forget_upstream(url, &target.to_string());
-                }
-            }
-        }
-        for issuer in &before.issuers {
-            if !now.issuers.iter().any(|issuer_now| issuer_now.url() == issuer.url()) {
-                metrics.forget_issuer(issuer.url().as_str());
-            }
-        }
-    }
-
-    /// Lets every site do what is configured, or what an operator said.
-    pub(crate) fn apply_modes(&self) {
-        let now = tokio::time::Instant::now();
-        for site in &self.snapshot().all_sites {
-            let mode = self.shared.overrides.of(site.config.url.as_str(), site.config.mode, now);
-            site.mode.set(mode);
-            self.metrics().mode(site.config.url.as_str(), mode);
-        }
-    }
-
     /// What was configured last.
     pub(crate) fn snapshot(&self) -> Arc<Snapshot> {
         self.shared.snapshot.load_full()
@@ -358,12 +337,29 @@ impl fmt::Debug for Gate {
     }
 }
 
+/// Whether an answer was begun. That the client was told to go on is none.
+fn has_begun(session: &Session) -> bool {
+    session.response_written().is_some_and(|response| !response.status.is_informational())
+}
+
+/// Answers a request that is not carried out; the status, 0 when nobody was told.
+async fn answer(session: &mut Session, reply: Reply) -> u16 {
+    let status = reply.status.as_u16();
+    match downstream::answer(session, reply).await {
+        Ok(()) => status,
+        Err(_) => 0,
+    }
+}
+
 /// What goes on in the name of an agent ends with it. In observe nobody is refused for policy, and nothing cut.
 fn admit(header: &RequestHeader, context: &mut Context, site: &Arc<Site>) {
     if site.mode.now() == Mode::Enforce
         && let Some(identity) = &context.decision.identity
     {
-        live::admit(site, identity);
+        // At an MCP endpoint a stream may last for days: it ends with the credential that it was opened with.
+        let is_mcp = site.config.mcp_at(downstream::path(header)).is_some();
+        let ends = is_mcp.then(|| site.counts_for(identity, context.at.secs()));
+        live::admit(site, identity, ends);
         context.cut_line = Some((header.method.clone(), header.uri.clone()));
     }
 }
@@ -378,35 +374,4 @@ fn refusal(session: &Session, context: &mut Context, site: Option<&Site>, reason
     context.decision = decided(reason);
     let accepts = Accepts::of(&session.req_header().headers);
     refuse_form(site, reason, context.request_id(), accepts)
-}
-
-/// The answer to a request that is turned away for its form.
-pub(crate) fn refuse_form(site: Option<&Site>, reason: Reason, request_id: &str, accepts: Accepts) -> Reply {
-    let mut reply = refuse(site.map(|site| &*site.config), reason, request_id, accepts, None);
-    if reason == Reason::MethodNotAllowed {
-        let methods = HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
-        reply.headers.push((ALLOW, methods));
-    }
-    reply
-}
-
-/// What was decided about a request that nobody was asked about.
-pub(crate) fn decided(reason: Reason) -> Decision {
-    Decision { word: reason.decision_word(), reason: Some(reason), ..Decision::undecided() }
-}
-
-/// The gateway's own pages ask for no passport: what they answer is allowed or refused for their own reasons.
-pub(crate) fn of_the_gateway(reason: Option<Reason>) -> Decision {
-    let word = reason.map_or(DecisionWord::Allow, Reason::decision_word);
-    Decision { word, reason, policy: Some(Asks::Gateway), ..Decision::undecided() }
-}
-
-/// What to tell the operator when the origin takes no connection.
-pub(crate) fn refused_note(site: &Site) -> String {
-    format!("origin refused at {}: is the site running? ({})", site.upstream.text(), site.config.defined_at)
-}
-
-/// The same when its name has no address.
-pub(crate) fn unresolved_note(site: &Site, cause: &io::Error) -> String {
-    format!("origin {} has no address: {cause} ({})", site.upstream.text(), site.config.defined_at)
 }

@@ -1,6 +1,7 @@
 //! The life of a request, top to bottom in the order Pingora calls.
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use filters::Reason;
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::modules::http::HttpModules;
@@ -111,17 +112,29 @@ impl ProxyHttp for GatewayProxy {
         self.gate.upstream_request_filter(session, upstream, context)
     }
 
+    async fn request_body_filter(
+        &self,
+        session: &mut Session,
+        body: &mut Option<Bytes>,
+        end_of_stream: bool,
+        context: &mut Context,
+    ) -> pingora::Result<()> {
+        self.gate.request_body_filter(session, body, end_of_stream, context).await
+    }
+
     async fn response_filter(
         &self,
-        _session: &mut Session,
+        session: &mut Session,
         response: &mut ResponseHeader,
         context: &mut Context,
     ) -> pingora::Result<()> {
-        self.gate.response_filter(response, context)
+        self.gate.response_filter(session, response, context).await
     }
 
     async fn fail_to_proxy(&self, session: &mut Session, error: &Error, context: &mut Context) -> FailToProxy {
-        let failure = reason(error);
+        // A message that is refused failed nowhere.
+        let is_refused = context.mcp.as_ref().is_some_and(|exchange| exchange.refusal.is_some());
+        let failure = reason(error).filter(|_| !is_refused);
         let note = context.note.take().unwrap_or_else(|| match (failure, &context.site) {
             (Some(Reason::UpstreamRefused), Some(site)) => refused_note(site),
             // Never Pingora's whole text: it may hold bytes of the request.

@@ -5,7 +5,7 @@
 //!
 //! Reading order: [`Gateway`] (in `serve`) is the whole as a program runs it. `gateway` is the life of a request, top to
 //! bottom; each of its steps is a method of [`Gate`], which other Pingora proxies may call as well. What a request meets
-//! on its way: `connection`, `bounds`, `sites`, `downstream`, `own_pages`, `forwarded`, `upstream`, `tunnel`, `live`. What goes on beside
+//! on its way: `connection`, `bounds`, `sites`, `downstream`, `own_pages`, `forwarded`, `upstream`, `tunnel`, `mcp`, `live`. What goes on beside
 //! requests: `issuer` (what is known of one), `key_refresh`, `issuer_link`, `edge_login`. What lasts and what is told:
 //! `state`, `secret`, `access_log`, `metrics`, `operations`.
 
@@ -31,6 +31,7 @@ mod judge;
 mod key_refresh;
 mod key_source;
 mod live;
+mod mcp;
 mod metrics;
 mod mode;
 mod operations;

@@ -2,11 +2,12 @@
 //!
 //! A request that was admitted says so to the task that serves it. When revocations change, each such task looks again;
 //! if its agent counts no longer, the whole request is soon dropped, and with it both connections: a stream that was
-//! opened before a suspension does not outlive it. A credential that merely ends while its stream is open does not cut it.
+//! opened before a suspension does not outlive it. A credential that merely ends while its stream is open cuts it at an MCP
+//! endpoint alone.
 
 use std::cell::RefCell;
 use std::future::poll_fn;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
@@ -18,7 +19,7 @@ use pingora::protocols::http::ServerSession;
 use pingora::protocols::http::v2::server::H2Options;
 use pingora::server::ShutdownWatch;
 use tokio::sync::Notify;
-use tokio::time::timeout;
+use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
 use crate::sites::Site;
 
@@ -34,10 +35,15 @@ tokio::task_local! {
 struct Admitted {
     site: Arc<Site>,
     identity: Arc<Identity>,
+    /// When it is over in any case.
+    ends: Option<Instant>,
 }
 
 impl Admitted {
     fn still_counts(&self) -> bool {
+        if self.ends.is_some_and(|ends| ends <= Instant::now()) {
+            return false;
+        }
         let Some(issuer) = self.site.issuer_of(&self.identity) else { return true };
         let id = self.site.id_at(issuer);
         issuer.view().revocations.allows(&self.identity, id.as_deref())
@@ -45,8 +51,10 @@ impl Admitted {
 }
 
 /// From here on, this task runs in the name of an agent. Outside of a [`Watched`] app it means nothing.
-pub(crate) fn admit(site: &Arc<Site>, identity: &Arc<Identity>) {
-    let admitted = Admitted { site: Arc::clone(site), identity: Arc::clone(identity) };
+/// For how long, `counts_for` says; `None` for as long as it takes.
+pub(crate) fn admit(site: &Arc<Site>, identity: &Arc<Identity>, counts_for: Option<Duration>) {
+    let ends = counts_for.map(|counts_for| Instant::now() + counts_for);
+    let admitted = Admitted { site: Arc::clone(site), identity: Arc::clone(identity), ends };
     // The error is that of a task nobody watches.
     ADMITTED.try_with(|slot| drop(slot.replace(Some(admitted)))).unwrap_or_default();
 }
@@ -87,16 +95,26 @@ impl<A: HttpServerApp + Send + Sync + 'static> Watched<A> {
         let mut served = pin!(self.app.process_new_http(session, shutdown));
         // Made before the request can be admitted: whatever changes from here on is noticed.
         let mut changed = pin!(self.reconsider.notified());
+        // Made for those that end: most do not.
+        let mut over: Option<Pin<Box<Sleep>>> = None;
         loop {
             let done = poll_fn(|context| {
                 if let Poll::Ready(done) = served.as_mut().poll(context) {
                     return Poll::Ready(Some(done));
                 }
                 // Nobody is waited for on behalf of those who are not watched: waiting takes a lock.
-                if ADMITTED.with(|slot| slot.borrow().is_some()) {
-                    changed.as_mut().poll(context).map(|()| None)
-                } else {
-                    Poll::Pending
+                match ADMITTED.with(|slot| slot.borrow().as_ref().map(|admitted| admitted.ends)) {
+                    None => Poll::Pending,
+                    Some(ends) => {
+                        let mut is_over = |ends| {
+                            let over = over.get_or_insert_with(|| Box::pin(sleep_until(ends)));
+                            over.as_mut().poll(context).is_ready()
+                        };
+                        if ends.is_some_and(&mut is_over) {
+                            return Poll::Ready(None);
+                        }
+                        changed.as_mut().poll(context).map(|()| None)
+                    }
                 }
             });
             if let Some(done) = done.await {

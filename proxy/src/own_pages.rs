@@ -1,8 +1,11 @@
-//! What the gateway serves itself: below `/.lime/`, `/.well-known/lime`, and `/auth.md` where a site has it switched on.
+//! What the gateway serves itself: below `/.lime/`, `/.well-known/lime`, metadata of MCP endpoints, and `/auth.md` where a site has it switched on.
 
 use bytes::Bytes;
 use config::{AuthMd, Login, Require};
-use filters::{Accepts, Reason, Reply, asset, discovery, help, is_own_path, refuse, set_cookie};
+use filters::{
+    Accepts, Reason, Reply, asset, described_at, discovery, help, is_own_path, metadata_preflight, refuse,
+    resource_metadata, set_cookie,
+};
 use http::header::{ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, SET_COOKIE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use passport::{LoginRequestId, UnixTime};
@@ -39,6 +42,8 @@ pub(crate) struct Answer {
 pub(crate) enum Page {
     Help,
     Discovery,
+    /// What the metadata of an MCP endpoint is, or whether a page may read it.
+    Metadata,
     AuthMd,
     Login,
     Outcome(LoginRequestId),
@@ -59,7 +64,9 @@ pub(crate) const WORK: &str = "/.lime/pow";
 
 /// Whether a path at a site, as it stands, is answered here.
 pub(crate) fn is_ours(site: &config::Site, path: &[u8]) -> bool {
-    is_own_path(path) || (site.auth_md == AuthMd::Served && path == AUTH_MD.as_bytes())
+    is_own_path(path)
+        || (site.auth_md == AuthMd::Served && path == AUTH_MD.as_bytes())
+        || described_at(site, path).is_some()
 }
 
 impl Page {
@@ -70,6 +77,7 @@ impl Page {
             Self::Help | Self::Discovery | Self::AuthMd | Self::Asset => {
                 (*method == Method::GET || *method == Method::HEAD, "GET, HEAD")
             }
+            Self::Metadata => ([Method::GET, Method::HEAD, Method::OPTIONS].contains(method), "GET, HEAD, OPTIONS"),
             Self::Login => (*method == Method::POST, "POST"),
             Self::Work => {
                 (*method == Method::GET || *method == Method::HEAD || *method == Method::POST, "GET, HEAD, POST")
@@ -81,6 +89,9 @@ impl Page {
     }
 
     fn at(site: &config::Site, path: &[u8]) -> Result<Self, Reason> {
+        if described_at(site, path).is_some() {
+            return Ok(Self::Metadata);
+        }
         let path = std::str::from_utf8(path).map_err(|_| Reason::NotFound)?;
         let of_logins = |page| if site.login == Login::Edge { Ok(page) } else { Err(Reason::LoginOff) };
         match path {
@@ -129,6 +140,11 @@ impl OwnPage<'_> {
         match page {
             Page::Help => Ok(help(Some(&self.site.config), Accepts::of(self.headers))),
             Page::Discovery => Ok(discovery(&self.site.config)),
+            Page::Metadata if *self.method == Method::OPTIONS => Ok(metadata_preflight()),
+            Page::Metadata => {
+                let endpoint = described_at(&self.site.config, self.path).ok_or(Reason::NotFound)?;
+                Ok(resource_metadata(&self.site.config, endpoint))
+            }
             // Whatever it says it accepts: the name says what this is.
             Page::AuthMd => Ok(help(Some(&self.site.config), Accepts::Document)),
             Page::Login => self.open(self.login()?).await,

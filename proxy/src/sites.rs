@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
-use filters::{Chain, Identity};
-use passport::SiteId;
+use filters::{Chain, Identity, ShownAs};
+use passport::{SiteId, UnixTime};
 
 use crate::account::Account;
 use crate::issuer::Issuer;
@@ -32,6 +33,15 @@ impl Site {
     /// Its id at an issuer, once that is known.
     pub(crate) fn id_at(&self, issuer: &Arc<Issuer>) -> Option<Arc<SiteId>> {
         self.account.as_ref().filter(|account| Arc::ptr_eq(&account.issuer, issuer))?.id.load_full()
+    }
+
+    /// How long an identity counts from `now` on.
+    pub(crate) fn counts_for(&self, identity: &Identity, now: UnixTime) -> Duration {
+        let leeway = match identity.shown_as {
+            ShownAs::AccessToken => self.issuer_of(identity).map_or(Duration::ZERO, |issuer| issuer.config.leeway),
+            ShownAs::Session => Duration::ZERO,
+        };
+        identity.expires_at.plus(leeway).since(now)
     }
 
     /// The issuer that stands behind an identity.

@@ -9,6 +9,7 @@ pub(crate) mod issuer;
 mod keys;
 mod life;
 mod manners;
+mod mcp;
 mod middleware;
 mod origin;
 mod revoked;

@@ -1,7 +1,7 @@
 //! What is held against a request at an MCP endpoint before its body is read.
 
 use config::{McpEndpoint, Site, WebOrigin};
-use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, ORIGIN};
+use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, ORIGIN, UPGRADE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
 use crate::credential::LIME_AUTHORIZATION;
@@ -45,6 +45,10 @@ pub(crate) fn judge(
     let is_post = *method == Method::POST;
     if !is_post && ![Method::GET, Method::DELETE, Method::OPTIONS].contains(method) {
         return Err(Refusal::because(Reason::MethodNotAllowed));
+    }
+    if headers.get(UPGRADE).is_some_and(|protocol| protocol.as_bytes().to_ascii_lowercase().starts_with(b"websocket")) {
+        let detail = "A websocket is not judged message by message, and none is opened here.";
+        return Err(Refusal { reason: Reason::MethodNotAllowed, detail });
     }
     for name in headers.keys() {
         if is_in_disguise(name) {

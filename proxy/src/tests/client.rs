@@ -46,6 +46,11 @@ impl Client {
         self.stream.write_all(bytes).await.unwrap();
     }
 
+    /// The same where the other side may have closed already.
+    pub(super) async fn write_or_leave(&mut self, bytes: &[u8]) {
+        self.stream.write_all(bytes).await.unwrap_or_default();
+    }
+
     /// A request to `shop.example` without a body.
     pub(super) async fn request(&mut self, method: &str, path: &str, fields: &[&str]) {
         let fields: String = fields.iter().map(|field| format!("{field}\r\n")).collect();

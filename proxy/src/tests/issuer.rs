@@ -6,7 +6,10 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use passport::{AccessToken, LoginPassport, OwnerLevel, Passport as _, PassportVersion, SigningKey, jwks_document};
+use passport::{
+    AccessToken, Audience, LoginPassport, OwnerLevel, Passport as _, PassportVersion, ResourceToken, SigningKey,
+    jwks_document,
+};
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpListener, TcpStream};
@@ -161,6 +164,25 @@ impl Issuer {
             scope: None,
         };
         key(signed_by).sign(&token).unwrap()
+    }
+
+    /// What an OAuth client holds for a resource.
+    pub(super) fn resource_bearer(&self, resource: &str, scope: &str, lives: Duration) -> String {
+        let now = now();
+        let token = ResourceToken {
+            iss: self.url(),
+            aud: Audience::One(resource.to_owned()),
+            sub: "agent-1".parse().unwrap(),
+            iat: now,
+            exp: now.plus(lives),
+            nbf: None,
+            jti: "jti-1".parse().unwrap(),
+            client_id: "client-1".to_owned(),
+            scope: Some(scope.to_owned()),
+            owner: "owner-1".parse().unwrap(),
+            owner_level: OwnerLevel::new(2),
+        };
+        format!("Authorization: Bearer {}", key(0).sign(&token).unwrap())
     }
 
     pub(super) fn bearer(&self, agent: &str) -> String {

@@ -61,11 +61,11 @@ impl ProxyHttp for Theirs {
 
     async fn response_filter(
         &self,
-        _: &mut Session,
+        session: &mut Session,
         response: &mut ResponseHeader,
         context: &mut Context,
     ) -> pingora::Result<()> {
-        self.gate.response_filter(response, context)
+        self.gate.response_filter(session, response, context).await
     }
 
     async fn logging(&self, session: &mut Session, _: Option<&pingora::Error>, context: &mut Context) {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
@@ -18,6 +19,8 @@ pub(super) struct Origin {
     requests: Arc<AtomicUsize>,
     /// Connections that were closed by the gateway.
     closed: Arc<AtomicUsize>,
+    /// What came after the head of a request that was answered before it.
+    after: Arc<Mutex<Vec<u8>>>,
     /// Lets a stream go on.
     pub(super) go_on: Arc<Notify>,
 }
@@ -29,6 +32,7 @@ impl Origin {
             address: listener.local_addr().unwrap(),
             requests: Arc::default(),
             closed: Arc::default(),
+            after: Arc::default(),
             go_on: Arc::default(),
         };
         let this = origin.clone();
@@ -53,6 +57,10 @@ impl Origin {
         self.closed.load(Ordering::SeqCst)
     }
 
+    pub(super) fn after(&self) -> String {
+        String::from_utf8_lossy(&self.after.lock()).into_owned()
+    }
+
     async fn serve(&self, mut stream: TcpStream) -> Option<()> {
         let mut unread = Vec::new();
         loop {
@@ -64,17 +72,28 @@ impl Origin {
                 "socket" => return socket(stream, unread).await,
                 "slow" => sleep(Duration::from_millis(500)).await,
                 "hangup" => return None,
+                "early" => return self.answer_early(stream, unread).await,
                 _ => {}
             }
             let body = read_body(&head, &mut stream, &mut unread).await?;
             let text = format!("{head}{}", String::from_utf8_lossy(&body));
             let more = match path.rsplit('/').next()? {
                 "cookies" => "Set-Cookie: __Host-lime=forged; Path=/\r\nSet-Cookie: theme=dark\r\n",
+                "session" => "Mcp-Session-Id: s-1\r\n",
                 "cached" => "Cache-Control: public, max-age=60\r\n",
                 _ => "",
             };
             let answer = format!("HTTP/1.1 200 OK\r\n{more}Content-Length: {}\r\n\r\n{text}", text.len());
             stream.write_all(answer.as_bytes()).await.ok()?;
+        }
+    }
+
+    /// Does not wait for what it answers.
+    async fn answer_early(&self, mut stream: TcpStream, mut unread: Vec<u8>) -> Option<()> {
+        stream.write_all(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 5\r\n\r\nearly").await.ok()?;
+        loop {
+            self.after.lock().append(&mut unread);
+            fill(&mut stream, &mut unread).await?;
         }
     }
 

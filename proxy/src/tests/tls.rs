@@ -18,7 +18,7 @@ use super::rig::{Rig, shop};
 use crate::{Error, Gateway};
 
 /// Self-signed for `shop.example`, for these tests only.
-fn tls(key: &str) -> Tls {
+pub(super) fn tls(key: &str) -> Tls {
     let file = |name: &str| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("src/tests").join(name);
     let defined_at = Place { file: Path::new("lime.toml").into(), line: 3 };
     let certificate = Certificate { chain: file("shop.example.crt"), key: file(key), defined_at };
@@ -57,7 +57,7 @@ async fn a_key_that_is_not_the_certificates_is_found_before_the_first_connection
     }
 }
 
-async fn h2(rig: &Rig) -> h2::client::SendRequest<Bytes> {
+pub(super) async fn h2(rig: &Rig) -> h2::client::SendRequest<Bytes> {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_file(&tls("").certificates[0].chain).unwrap()).unwrap();
     let mut config = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();

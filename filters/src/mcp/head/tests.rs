@@ -93,6 +93,8 @@ fn only_the_methods_of_the_protocol_are_served_and_no_long_message() {
     for method in ["GET", "DELETE", "OPTIONS"] {
         check(method, &[], Ok(()));
     }
+    check("GET", &[("upgrade", "WebSocket")], Err(Reason::MethodNotAllowed));
+    check("GET", &[("upgrade", "h2c")], Ok(()));
     let site = mcp_site(site());
     check_at(&site, "POST", &[JSON], Some(1_048_576), Ok(()));
     check_at(&site, "POST", &[JSON], Some(1_048_577), Err(Reason::MessageTooLarge));

@@ -1,0 +1,79 @@
+//! What is kept of a message, and of whoever sent it, until its answer has ended.
+
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use config::{McpEndpoint, Mode};
+use filters::{Call, Identity, Reply};
+use http::Version;
+use pingora::proxy::Session;
+use tokio::time::{Instant, timeout_at};
+
+use super::body::{self, TIME_MAX};
+
+/// A request at an MCP endpoint. Whoever looks at the answer, or writes of it, finds here what was asked and by whom.
+#[derive(Debug)]
+pub(crate) struct Exchange {
+    pub(crate) endpoint: Arc<McpEndpoint>,
+    /// Who asks; `None` only where nobody is asked who he is.
+    pub(crate) identity: Option<Arc<Identity>>,
+    /// What is done about what is found, the same from the head to the end.
+    pub(crate) mode: Mode,
+    pub(crate) body: Body,
+    /// The message, once it was read.
+    pub(crate) call: Option<Call>,
+    /// What the request is answered with in place of the origin's answer.
+    pub(crate) refusal: Option<Reply>,
+    /// What the origin speaks.
+    pub(crate) upstream: Version,
+}
+
+/// What becomes of a request's body.
+#[derive(Debug)]
+pub(crate) enum Body {
+    /// There is to be none.
+    Absent,
+    /// It goes on as it comes.
+    Passes,
+    /// It is not complete yet.
+    Held(Held),
+    /// It was judged, and goes on whole.
+    Judged(Bytes),
+}
+
+/// What came of a body so far.
+#[derive(Debug)]
+pub(crate) struct Held {
+    pub(crate) bytes: BytesMut,
+    /// By when it has to be complete.
+    deadline: Instant,
+}
+
+impl Exchange {
+    pub(crate) const fn new(endpoint: Arc<McpEndpoint>, identity: Option<Arc<Identity>>, mode: Mode) -> Self {
+        let (body, upstream) = (Body::Absent, Version::HTTP_11);
+        Self { endpoint, identity, mode, body, call: None, refusal: None, upstream }
+    }
+}
+
+impl Held {
+    pub(crate) fn begin() -> Self {
+        Self { bytes: BytesMut::new(), deadline: Instant::now() + TIME_MAX }
+    }
+
+    pub(crate) fn take(&mut self, piece: Option<Bytes>) -> pingora::Result<()> {
+        if Instant::now() > self.deadline {
+            return Err(body::too_slow());
+        }
+        self.bytes.extend_from_slice(&piece.unwrap_or_default());
+        Ok(())
+    }
+
+    /// The next piece; `None` at the end.
+    pub(crate) async fn next(&self, session: &mut Session) -> pingora::Result<Option<Bytes>> {
+        match timeout_at(self.deadline, session.read_request_body()).await {
+            Ok(piece) => piece.map_err(|error| error.into_down()),
+            Err(_) => Err(body::too_slow()),
+        }
+    }
+}
