@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use config::{Gateway, Mode};
 use filters::{
-    Chain, Contact, Edits, Fleet, IssuerMoment, IssuerView, Moment, Outcome, Request, Resources, Revocations, Verdict,
+    AtMcp, Chain, Contact, Edits, Fleet, Identity, IssuerMoment, IssuerView, McpOutcome, Moment, Outcome, Request,
+    Resources, Revocations, Verdict,
 };
 use http::header::{ACCEPT, AUTHORIZATION, HOST, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Method};
@@ -28,6 +29,9 @@ pub const OPEN_PATH: &str = "/products/42";
 /// A path for identified agents.
 pub const PROTECTED_PATH: &str = "/agents/stock";
 
+/// A path that speaks the Model Context Protocol, under [`Rules::Tools`].
+pub const MCP_PATH: &str = "/mcp";
+
 /// What a [`Stage`] protects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rules {
@@ -37,6 +41,8 @@ pub enum Rules {
     Many,
     /// The many, and a limit for each agent that nobody reaches.
     Limited,
+    /// An MCP server at [`MCP_PATH`] with 64 rules on tools, and a limit on those of each that nobody reaches.
+    Tools,
 }
 
 /// An enforcing site that protects [`PROTECTED_PATH`], in contact with its issuer.
@@ -77,6 +83,29 @@ impl Stage {
         }
     }
 
+    /// What the chain says to a message of an agent at [`MCP_PATH`].
+    #[must_use]
+    pub fn call(&self, identity: &Arc<Identity>, headers: &HeaderMap, body: &[u8]) -> McpOutcome {
+        let request = Request {
+            method: &Method::POST,
+            host: SITE_HOST,
+            path: MCP_PATH.as_bytes(),
+            headers,
+            client: Some(IpAddr::V4(Ipv4Addr::LOCALHOST)),
+            request_id: "01JD5Z7V3S0000000000000000",
+        };
+        let at = AtMcp {
+            request: &request,
+            endpoint: self.chain.site().mcp.first().unwrap(),
+            identity: Some(identity),
+            mode: Mode::Enforce,
+            elapsed: Duration::from_micros(self.played.fetch_add(1, Ordering::Relaxed)),
+        };
+        let mut edits = Edits::new();
+        let met = self.chain.meet_mcp(&at, u64::try_from(body.len()).ok(), &mut edits);
+        if met.decided.is_some() { met } else { self.chain.judge_message(&at, body, &mut edits) }
+    }
+
     /// What the chain says to a request.
     #[must_use]
     pub fn play(&self, path: &str, headers: &HeaderMap) -> Outcome {
@@ -107,6 +136,15 @@ impl Rules {
         );
         if self == Self::Simple {
             return format!("{site}protect = [\"/agents/*\"]\n");
+        }
+        if self == Self::Tools {
+            let rules: String = (0..64)
+                .map(|number| format!("[[site.mcp.rule]]\ntool = \"family{number}_*\"\npolicy = \"calls\"\n"))
+                .collect();
+            return format!(
+                "{site}[site.mcp]\n{rules}[policy.calls]\nrequire = \"passport\"\n\
+                 limit = {{ per = \"agent\", rate = \"1000000/s\" }}\n"
+            );
         }
         let routes: String = (0..64)
             .map(|number| format!("[[site.route]]\npath = \"/agents/{number}/*\"\npolicy = \"passport\"\n"))

@@ -192,7 +192,8 @@ fn open_paths(site: &Site) -> Vec<OpenPath<'_>> {
         }
     }
     if is_open(&site.policy) {
-        let path = if site.routes().is_empty() { "/*" } else { "every other path" };
+        let is_all = site.routes().is_empty() && site.mcp.is_empty();
+        let path = if is_all { "/*" } else { "every other path" };
         found.push(OpenPath {
             site: &site.url,
             path: path.to_owned(),

@@ -157,6 +157,21 @@ async fn a_site_that_is_switched_off_is_not_looked_into() {
     assert!(answer.status == 200 && answer.body.contains("Basic x"), "{}", answer.body);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_only_asks_is_told_that_a_message_must_be_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    let (origin, issuer) = (Origin::start().await, Issuer::start().await);
+    let trust = |server: &mut config::Server| server.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()];
+    let rig = Rig::start_with(folder.path(), vec![mcp_site(&origin, &issuer)], trust).await;
+    for (uri, status) in [("/mcp", 403), ("/agents/x", 200)] {
+        let mut client = super::client::Client::connect(rig.auth).await;
+        let asked = [&*format!("X-Original-URI: {uri}"), "X-Original-Method: POST", &issuer.bearer("agent-1")];
+        client.request("GET", "/", &asked).await;
+        assert_eq!(client.answer().await.status, status, "{uri}");
+    }
+    assert!(rig.lines(2).await.iter().any(|line| line["reason"] == "message_unseen"));
+}
+
 /// Tokens end to the second.
 fn exact(issuer: &Issuer, site: Site) -> Site {
     let issuer = TrustedIssuer { leeway: Duration::ZERO, ..(*trusted(issuer.address)).clone() };

@@ -5,11 +5,13 @@ use std::os::fd::IntoRawFd as _;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use config::{Gateway as Config, Server};
+use bytes::Bytes;
+use config::{Gateway as Config, McpEndpoint, Server, Site, Unlisted};
+use filters::Reason;
 use parking_lot::Mutex;
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::prelude::HttpPeer;
-use pingora::proxy::{ProxyHttp, Session, http_proxy_service};
+use pingora::proxy::{FailToProxy, ProxyHttp, Session, http_proxy_service};
 use pingora::server::Fds;
 use pingora::server::configuration::ServerConf;
 use pingora::services::Service as _;
@@ -59,6 +61,22 @@ impl ProxyHttp for Theirs {
         upstream.insert_header("X-Theirs", "1")
     }
 
+    async fn request_body_filter(
+        &self,
+        session: &mut Session,
+        body: &mut Option<Bytes>,
+        end_of_stream: bool,
+        context: &mut Context,
+    ) -> pingora::Result<()> {
+        self.gate.request_body_filter(session, body, end_of_stream, context).await
+    }
+
+    async fn fail_to_proxy(&self, session: &mut Session, error: &pingora::Error, context: &mut Context) -> FailToProxy {
+        let note = error.etype().as_str().to_owned();
+        let error_code = self.gate.fail_to_proxy(session, context, Some(Reason::UpstreamFailed), note).await;
+        FailToProxy { error_code, can_reuse_downstream: false }
+    }
+
     async fn response_filter(
         &self,
         session: &mut Session,
@@ -78,7 +96,10 @@ async fn another_proxy_becomes_a_gateway_by_calling_the_gate() {
     let folder = tempfile::tempdir().unwrap();
     let (origin, issuer) = (Origin::start().await, Issuer::start().await);
     let server = Server::new(folder.path().join("state"));
-    let sites = vec![guarded(origin.address, issuer.address)];
+    let site = guarded(origin.address, issuer.address);
+    let mut endpoint = McpEndpoint::new(&site.url, "/mcp".parse().unwrap(), site.defined_at.clone());
+    endpoint.unlisted = Unlisted::Deny;
+    let sites = vec![Site { mcp: vec![Arc::new(endpoint)], ..site }];
     let gateway = Gateway::prepare_with_log(Config::new(server, sites), std::io::sink()).unwrap();
     let theirs = Theirs { gate: gateway.gate(), origin: origin.address };
     let (ready, is_ready) = oneshot::channel();
@@ -108,5 +129,27 @@ async fn another_proxy_becomes_a_gateway_by_calling_the_gate() {
         client.request("GET", "/plain", fields).await;
         let answer = client.answer().await;
         assert!(answer.body.contains(&format!("X-Read-Timeout: {seconds}\r\n")), "{fields:?}: {}", answer.body);
+    }
+
+    // Messages of an MCP endpoint, one that is long and one that does not say how long it is.
+    let message = |method: &str| {
+        let filling = "x".repeat(100_000);
+        format!(r#"{{"jsonrpc":"2.0","id":1,"method":"{method}","params":{{"x":"{filling}"}}}}"#)
+    };
+    for (method, is_let_in) in [("ping", true), ("x/y", false)] {
+        let body = message(method);
+        for (framing, wire) in [
+            (format!("Content-Length: {}", body.len()), body.clone()),
+            ("Transfer-Encoding: chunked".to_owned(), format!("{:x}\r\n{body}\r\n0\r\n\r\n", body.len())),
+        ] {
+            let mut client = Client::connect(address).await;
+            let fields = ["Content-Type: application/json", &framing, &issuer.bearer("agent-1")];
+            client.request("POST", "/mcp", &fields).await;
+            client.write(wire.as_bytes()).await;
+            let answer = client.answer().await;
+            assert_eq!(answer.status, 200, "{method} {framing}");
+            assert_eq!(answer.body.contains(&body), is_let_in, "{method} {framing}");
+            assert_eq!(answer.body.contains("Method not found"), !is_let_in, "{method} {framing}");
+        }
     }
 }

@@ -22,6 +22,8 @@ pub(super) struct Rig {
     pub(super) address: SocketAddr,
     pub(super) tls: Option<SocketAddr>,
     pub(super) ops: SocketAddr,
+    /// Where other proxies ask.
+    pub(super) auth: SocketAddr,
     log: Arc<Mutex<Vec<u8>>>,
     stop: Option<oneshot::Sender<()>>,
     served: JoinHandle<Result<(), Error>>,
@@ -80,16 +82,18 @@ impl Rig {
         server.grace_period = Duration::from_secs(2);
         change(&mut server);
         let bind = || TcpListener::bind("127.0.0.1:0").unwrap();
-        let (plain, ops) = (bind(), bind());
+        let (plain, ops, auth) = (bind(), bind(), bind());
         let tls: Vec<TcpListener> = server.tls.iter().map(|_| bind()).collect();
         let log = Arc::new(Mutex::default());
         let gateway = Gateway::prepare_with_log(config::Gateway::new(server, sites), Sink(Arc::clone(&log))).unwrap();
         let (stop, stopped) = oneshot::channel();
         let (address, ops_address) = (plain.local_addr().unwrap(), ops.local_addr().unwrap());
+        let auth_address = auth.local_addr().unwrap();
         let tls_address = tls.first().map(|listener| listener.local_addr().unwrap());
-        let listeners = Listeners { plain: vec![plain], tls, ops, auth: None };
+        let listeners = Listeners { plain: vec![plain], tls, ops, auth: Some(auth) };
         let served = tokio::spawn(gateway.serve(listeners, async move { stopped.await.unwrap_or_default() }));
-        let rig = Self { address, tls: tls_address, ops: ops_address, log, stop: Some(stop), served };
+        let rig =
+            Self { address, tls: tls_address, ops: ops_address, auth: auth_address, log, stop: Some(stop), served };
         // Taken only once the gateway accepts.
         assert_eq!(rig.ops("GET", "/livez", "localhost").await.status, 200);
         rig
