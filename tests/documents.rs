@@ -29,7 +29,8 @@ fn names_after<'a>(text: &'a str, prefix: &str) -> BTreeSet<&'a str> {
 
 /// What the gateway counts. A histogram has its name with three endings.
 fn metrics() -> BTreeSet<String> {
-    let source = text("proxy/src/metrics.rs") + &text("proxy/src/metrics/challenges.rs");
+    let source =
+        text("proxy/src/metrics.rs") + &text("proxy/src/metrics/challenges.rs") + &text("proxy/src/metrics/mcp.rs");
     let mut found = BTreeSet::new();
     for make in ["counters(", "gauges(", "counter(", "gauge("] {
         for rest in source.split(make).skip(1) {

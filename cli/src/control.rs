@@ -65,7 +65,7 @@ impl Word {
 
 /// What a gateway answers.
 #[derive(Debug, Deserialize)]
-struct Answer {
+pub(crate) struct Answer {
     ok: bool,
     #[serde(default)]
     said: Vec<String>,
@@ -73,6 +73,8 @@ struct Answer {
     sites: usize,
     #[serde(default)]
     error: String,
+    #[serde(default)]
+    pub(crate) pins: Vec<proxy::PinRow>,
 }
 
 pub(crate) fn reload(arguments: &Reload) -> Result<(), Failure> {
@@ -97,7 +99,13 @@ pub(crate) fn mode(arguments: &Mode) -> Result<(), Failure> {
     Ok(())
 }
 
-fn order(state: &Path, order: &serde_json::Value) -> Result<Answer, Failure> {
+/// Whether a gateway takes orders there.
+pub(crate) fn is_running(state: &Path) -> bool {
+    UnixStream::connect(state.join("control.sock")).is_ok()
+}
+
+/// Gives an order, and waits until it is carried out.
+pub(crate) fn order(state: &Path, order: &serde_json::Value) -> Result<Answer, Failure> {
     let socket = state.join("control.sock");
     let failed = |cause: &dyn std::fmt::Display| {
         let text = format!(

@@ -16,6 +16,7 @@ mod healthcheck;
 mod init;
 mod issuer;
 mod listen;
+mod mcp;
 mod password;
 mod report;
 mod service_manager;
@@ -66,6 +67,8 @@ enum Command {
     Reload(control::Reload),
     /// Let the sites of a running gateway observe, enforce or pass everything, at once
     Mode(control::Mode),
+    /// Look after MCP servers behind a gateway: what tools are, and what they have become
+    Mcp(mcp::Arguments),
     /// Run an issuer, register owners, agents and sites, look after its keys
     Issuer(issuer::Arguments),
     /// Act as an agent: log in, fetch a guarded page, get a token
@@ -109,6 +112,7 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Report(arguments) => report::run(&arguments).await,
         Command::Reload(arguments) => control::reload(&arguments),
         Command::Mode(arguments) => control::mode(&arguments),
+        Command::Mcp(arguments) => mcp::run(&arguments),
         Command::Issuer(arguments) => issuer::run(arguments).await,
         Command::Agent(arguments) => agent::run(arguments).await,
         Command::Healthcheck(arguments) => healthcheck::run(arguments).await,

@@ -1,25 +1,45 @@
-//! Messages of the Model Context Protocol: what one says, whether it says it in one way only, and who may send it.
+//! Messages of the Model Context Protocol: what one says, whether it says it in one way only, and who may send it; and what
+//! of a server's answers is passed on.
 //!
 //! Reading order: `head` judges what comes before a body, `message` reads the body (`json` is its grammar), `era` holds it
 //! against the headers, `rules` decides by what is configured, `reply` is what the client is told, and `bind` ties sessions
 //! of the origin to whom they were given. [`Chain`](crate::Chain) puts them in order.
+//!
+//! Of answers, `answer` takes what comes, `events` and `listing` read it (`object` is their JSON); `pins` remembers what
+//! tools were (`definition` is what one is compared by), and `difference` says what became of one. `arguments` is what may
+//! be said of those of a call.
 
+mod answer;
+mod arguments;
 mod bind;
 mod call;
+mod definition;
+mod difference;
 mod edits;
 mod era;
+mod events;
 mod head;
 mod json;
+mod listing;
 mod message;
+mod object;
+mod pins;
 mod reply;
 mod rules;
 
+pub use answer::{AnswerFault, AnswerFilter, AnswerForm, Part};
+pub use arguments::{arguments_digest, redacted_arguments};
 pub use bind::McpSessions;
 pub use call::Call;
+pub use definition::{DEFINITION_BYTES_MAX, Definition};
+pub use difference::{Difference, differences, shown};
 pub use era::Era;
 pub(crate) use head::Refusal as HeadRefusal;
 pub use head::{MCP_PROTOCOL_VERSION, MCP_SESSION_ID, has_token_in_query};
+pub use listing::{CacheScope, Entry, Listed, Sight};
 pub use message::{Kind, Malformed, Message};
+pub use object::Unreadable;
+pub use pins::{Change, NotAccepted, Pin, PinVerdict, Pins};
 pub use rules::{McpRuling, McpView};
 
 pub(crate) use edits::{Binding, McpEdits, SessionShown};

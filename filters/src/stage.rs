@@ -1,5 +1,6 @@
 //! What the tests of this crate play on: an issuer with a key, a site, requests made of headers, and the outcome in words.
 
+use std::collections::HashSet;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
@@ -186,6 +187,8 @@ pub(crate) struct Stage {
     pub(crate) others: Vec<IssuerView>,
     pub(crate) client: Option<IpAddr>,
     pub(crate) site_id: Option<SiteId>,
+    /// Tools that their pins hide.
+    pub(crate) changed_tools: Option<HashSet<Box<str>>>,
     pub(crate) now: UnixTime,
 }
 
@@ -210,6 +213,7 @@ impl Stage {
             others: Vec::new(),
             client: Some(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1))),
             site_id: Some("site-1".parse().unwrap()),
+            changed_tools: None,
             now: NOW,
         }
     }

@@ -3,11 +3,12 @@
 //!
 //! `cargo run -p lime-proxy --example embed -- 127.0.0.1:8000 lime.toml`
 
-use std::{env, error::Error, path::Path};
+use std::{env, error::Error, path::Path, time::Duration};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use filters::Reason;
+use http::HeaderMap;
 use lime_proxy::{Context, Gate, Gateway};
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::prelude::{HttpPeer, Opt, Server, http_proxy_service};
@@ -60,6 +61,26 @@ impl ProxyHttp for Mine {
 
     async fn response_filter(&self, s: &mut Session, r: &mut ResponseHeader, c: &mut Context) -> pingora::Result<()> {
         self.gate.response_filter(s, r, c).await
+    }
+
+    fn response_body_filter(
+        &self,
+        _: &mut Session,
+        body: &mut Option<Bytes>,
+        end: bool,
+        c: &mut Context,
+    ) -> pingora::Result<Option<Duration>> {
+        self.gate.response_body_filter(body, end, c);
+        Ok(None)
+    }
+
+    async fn response_trailer_filter(
+        &self,
+        _: &mut Session,
+        _: &mut HeaderMap,
+        c: &mut Context,
+    ) -> pingora::Result<Option<Bytes>> {
+        Ok(self.gate.response_trailer_filter(c))
     }
 
     async fn fail_to_proxy(&self, s: &mut Session, e: &pingora::Error, c: &mut Context) -> FailToProxy {

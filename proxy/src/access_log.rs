@@ -18,6 +18,7 @@ use parking_lot::{Condvar, Mutex};
 use prometheus::IntCounter;
 
 use crate::clock::Timestamp;
+use crate::json_line::{Members, millis};
 
 /// Most bytes that wait for the writer: some 8,000 lines.
 const BUFFER_BYTES_MAX: usize = 4 * 1024 * 1024;
@@ -74,7 +75,8 @@ impl AccessLog {
         });
     }
 
-    fn append(&self, line: &[u8]) {
+    /// Writes a whole line, or several.
+    pub(crate) fn append(&self, line: &[u8]) {
         let mut buffer = self.shared.buffer.lock();
         if buffer.closed || buffer.lines.len() + line.len() > BUFFER_BYTES_MAX {
             drop(buffer);
@@ -231,72 +233,6 @@ pub(crate) const fn mode(mode: Mode) -> &'static str {
         Mode::Off => "off",
         Mode::Observe => "observe",
         Mode::Enforce => "enforce",
-    }
-}
-
-/// Milliseconds with three digits of fraction.
-fn millis(duration: Duration) -> impl fmt::Display {
-    let micros = duration.as_micros();
-    fmt::from_fn(move |f| write!(f, "{}.{:03}", micros / 1000, micros % 1000))
-}
-
-/// The members of a JSON object, written one after another. Names need no escapes.
-struct Members<'a> {
-    line: &'a mut Vec<u8>,
-    separator: u8,
-}
-
-impl Members<'_> {
-    fn name(&mut self, name: &str) {
-        self.line.push(self.separator);
-        self.separator = b',';
-        self.line.push(b'"');
-        self.line.extend_from_slice(name.as_bytes());
-        self.line.extend_from_slice(b"\":");
-    }
-
-    fn text(&mut self, name: &str, text: &str) {
-        self.bytes(name, text.as_bytes());
-    }
-
-    fn bytes(&mut self, name: &str, bytes: &[u8]) {
-        self.name(name);
-        self.line.push(b'"');
-        escape(bytes, self.line);
-        self.line.push(b'"');
-    }
-
-    /// Something whose text needs no escapes.
-    fn shown(&mut self, name: &str, value: impl fmt::Display) {
-        self.name(name);
-        self.write(format_args!("\"{value}\""));
-    }
-
-    fn number(&mut self, name: &str, value: impl fmt::Display) {
-        self.name(name);
-        self.write(format_args!("{value}"));
-    }
-
-    fn write(&mut self, text: fmt::Arguments<'_>) {
-        // A vector takes everything.
-        self.line.write_fmt(text).unwrap_or_default();
-    }
-}
-
-/// JSON's own escapes, control characters as `\u00XX`. Bytes that are no UTF-8 are written as `\xXX` in the text, so
-/// that two paths never share a line.
-fn escape(bytes: &[u8], line: &mut Vec<u8>) {
-    for chunk in bytes.utf8_chunks() {
-        for byte in chunk.valid().bytes() {
-            match byte {
-                b'"' | b'\\' => line.extend_from_slice(&[b'\\', byte]),
-                0..=0x1f | 0x7f => line.write_fmt(format_args!("\\u{byte:04x}")).unwrap_or_default(),
-                _ => line.push(byte),
-            }
-        }
-        for byte in chunk.invalid() {
-            line.write_fmt(format_args!("\\\\x{byte:02x}")).unwrap_or_default();
-        }
     }
 }
 

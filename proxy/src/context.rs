@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use filters::{Decision, Edits, Reason};
-use http::{Method, Uri};
+use http::header::USER_AGENT;
+use http::{HeaderMap, HeaderValue, Method, Uri};
 
 use crate::access_log::{Record, SiteWords};
 use crate::clock::Timestamp;
@@ -15,6 +16,8 @@ use crate::metrics::Ended;
 use crate::request_id::RequestId;
 use crate::sites::Site;
 use crate::upstream::{Tried, Turn};
+
+mod audited;
 
 /// The context of one request, made by [`Gate::new_context`]. It is the `CTX` of whoever implements `ProxyHttp`, or a
 /// part of it.
@@ -59,7 +62,8 @@ pub(crate) struct End<'a> {
     pub(crate) path: &'a [u8],
     pub(crate) status: Option<u16>,
     pub(crate) body_bytes: usize,
-    pub(crate) user_agent: &'a [u8],
+    /// Those of the request, if it is still there to be asked.
+    pub(crate) headers: Option<&'a HeaderMap>,
 }
 
 impl Context {
@@ -127,11 +131,16 @@ impl Context {
             took,
             body_bytes: end.body_bytes,
             client: self.source.and_then(|source| self.gate.shared().snapshot.load().shown(source.client)),
-            user_agent: end.user_agent,
+            user_agent: end
+                .headers
+                .and_then(|headers| headers.get(USER_AGENT))
+                .map(HeaderValue::as_bytes)
+                .unwrap_or_default(),
             decision: &self.decision,
             forwarded: self.forwarded,
             note: self.note.as_deref(),
         });
+        self.write_audit(end, took);
     }
 }
 
@@ -144,7 +153,7 @@ impl Drop for Context {
         if self.recorded == Recorded::NotYet && self.note.is_none() {
             self.note = Some("closed by the gateway before its end".to_owned());
         }
-        self.record(&End { method, path, status: self.passed_on, body_bytes: 0, user_agent: b"" });
+        self.record(&End { method, path, status: self.passed_on, body_bytes: 0, headers: None });
         self.gate.metrics().in_flight.dec();
     }
 }

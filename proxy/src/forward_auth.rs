@@ -12,7 +12,7 @@ use config::Mode;
 use filters::{
     Edits, HeaderEdit, IDENTITY_HEADERS, LIME_AUTHORIZATION, PUZZLES, Reason, Reply, Verdict, is_own_path, is_reserved,
 };
-use http::header::{AUTHORIZATION, COOKIE, HOST, HeaderName, USER_AGENT};
+use http::header::{AUTHORIZATION, COOKIE, HOST, HeaderName};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use pingora::apps::http_app::ServeHttp;
 use pingora::http::RequestHeader;
@@ -82,7 +82,7 @@ impl ServeHttp for ForwardAuth {
             path: &path,
             status: Some(reply.status.as_u16()),
             body_bytes: reply.body.len(),
-            user_agent: header.headers.get(USER_AGENT).map(HeaderValue::as_bytes).unwrap_or_default(),
+            headers: Some(&header.headers),
         });
         into_response(reply, header.method == Method::HEAD)
     }

@@ -8,19 +8,19 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwap;
 use config::Mode;
 use filters::{Accepts, DecisionWord, HeaderEdit, Reason, Reply, Trust, Verdict, has_token_in_query, judge_head};
-use http::HeaderValue;
-use http::header::USER_AGENT;
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::proxy::Session;
 use tokio::sync::Notify;
 
 use crate::access_log::AccessLog;
+use crate::audit::Audit;
 use crate::clock::Timestamp;
 use crate::connection::unreserved;
 use crate::context::{Context, End};
 use crate::crawler_names::CrawlerNames;
 use crate::forwarded::Source;
 use crate::judge::Asked;
+use crate::mcp_pins::PinStore;
 use crate::metrics::Metrics;
 use crate::mode::Overrides;
 use crate::own_pages::{self, OwnPage, Page};
@@ -65,6 +65,10 @@ pub(crate) struct Shared {
     pub(crate) snapshot: ArcSwap<Snapshot>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) log: AccessLog,
+    /// What is said of messages to MCP endpoints.
+    pub(crate) audit: Audit,
+    /// What is pinned of tools.
+    pub(crate) pins: Arc<PinStore>,
     pub(crate) ids: RequestIds,
     /// What operators said of modes.
     pub(crate) overrides: Arc<Overrides>,
@@ -232,6 +236,7 @@ impl Gate {
         let received = session.req_header();
         context.forwarded = true;
         context.mcp_goes_to(upstream);
+        context.ask_for_no_coding(upstream)?;
         let asked = ToOrigin {
             received,
             source: context.source.as_ref(),
@@ -265,7 +270,7 @@ impl Gate {
                 HeaderEdit::Append(name, value) => drop(response.append_header(name, value)?),
             }
         }
-        Ok(())
+        context.expect_lists(&session.req_header().method, response)
     }
 
     /// Answers a request that could not be carried out: call it in `fail_to_proxy`. `note` is for the log. Returns the
@@ -305,7 +310,7 @@ impl Gate {
             path: downstream::path(header),
             status: session.response_written().map(|response| response.status.as_u16()),
             body_bytes: session.body_bytes_sent(),
-            user_agent: header.headers.get(USER_AGENT).map(HeaderValue::as_bytes).unwrap_or_default(),
+            headers: Some(&header.headers),
         });
     }
 

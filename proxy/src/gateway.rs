@@ -1,8 +1,11 @@
 //! The life of a request, top to bottom in the order Pingora calls.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use bytes::Bytes;
 use filters::Reason;
+use http::HeaderMap;
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::modules::http::HttpModules;
 use pingora::prelude::HttpPeer;
@@ -129,6 +132,26 @@ impl ProxyHttp for GatewayProxy {
         context: &mut Context,
     ) -> pingora::Result<()> {
         self.gate.response_filter(session, response, context).await
+    }
+
+    fn response_body_filter(
+        &self,
+        _session: &mut Session,
+        body: &mut Option<Bytes>,
+        end_of_stream: bool,
+        context: &mut Context,
+    ) -> pingora::Result<Option<Duration>> {
+        self.gate.response_body_filter(body, end_of_stream, context);
+        Ok(None)
+    }
+
+    async fn response_trailer_filter(
+        &self,
+        _session: &mut Session,
+        _trailers: &mut HeaderMap,
+        context: &mut Context,
+    ) -> pingora::Result<Option<Bytes>> {
+        Ok(self.gate.response_trailer_filter(context))
     }
 
     async fn fail_to_proxy(&self, session: &mut Session, error: &Error, context: &mut Context) -> FailToProxy {

@@ -7,10 +7,11 @@
 //! bottom; each of its steps is a method of [`Gate`], which other Pingora proxies may call as well. What a request meets
 //! on its way: `connection`, `bounds`, `sites`, `downstream`, `own_pages`, `forwarded`, `upstream`, `tunnel`, `mcp`, `live`. What goes on beside
 //! requests: `issuer` (what is known of one), `key_refresh`, `issuer_link`, `edge_login`. What lasts and what is told:
-//! `state`, `secret`, `access_log`, `metrics`, `operations`.
+//! `state`, `secret`, `access_log`, `audit`, `mcp_pins`, `metrics`, `operations`.
 
 mod access_log;
 mod account;
+mod audit;
 mod bounds;
 mod certificates;
 mod clock;
@@ -27,11 +28,13 @@ mod gateway;
 mod issuer;
 mod issuer_api;
 mod issuer_link;
+mod json_line;
 mod judge;
 mod key_refresh;
 mod key_source;
 mod live;
 mod mcp;
+mod mcp_pins;
 mod metrics;
 mod mode;
 mod operations;
@@ -50,6 +53,7 @@ pub use context::Context;
 pub use crawler_names::belongs;
 pub use explain::{Assumed, Explainer, Explanation, Question};
 pub use gate::Gate;
+pub use mcp_pins::{PinOrder, PinRow, PinState, PinsRefused, pins_at_rest};
 pub use secret::GatewaySecretError;
 pub use serve::{Commands, Done, Error, Gateway, Listeners, ModeChange, Refused};
 pub use state::StateError;

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use config::Mode;
+use config::{Mode, Pins};
 use filters::{Accepts, Asks, AtMcp, DecisionWord, McpOutcome, Reason, Reply, Request, Verdict};
 use http::header::EXPECT;
 use http::{Method, Version};
@@ -20,8 +20,10 @@ use crate::gate::{Gate, refuse_form};
 use crate::sites::Site;
 use crate::{bounds, downstream};
 
+mod answers;
 mod body;
 mod exchange;
+mod lists;
 
 pub(crate) use exchange::Exchange;
 use exchange::{Body, Held};
@@ -114,6 +116,10 @@ impl Gate {
         let client = context.source.filter(|source| !source.may_be_a_crowd()).map(|source| source.client);
         let Context { mcp, edits, request_id, .. } = context;
         let exchange = mcp.as_deref()?;
+        let changed = match exchange.endpoint.pins {
+            Pins::Enforce => self.shared().pins.changed_at(&exchange.endpoint.resource),
+            Pins::Off | Pins::Observe => None,
+        };
         let request = Request {
             method: &header.method,
             host: &host,
@@ -128,6 +134,7 @@ impl Gate {
             identity: exchange.identity.as_ref(),
             mode: exchange.mode,
             elapsed: self.shared().started.elapsed(),
+            changed_tools: changed.as_deref(),
         };
         Some(ask(&site.chain, &at, edits))
     }

@@ -15,9 +15,11 @@ use passport::UnixTime;
 use crate::access_log::mode;
 use challenges::Challenges;
 use maker::Maker;
+pub(crate) use mcp::Mcp;
 
 mod challenges;
 mod maker;
+mod mcp;
 
 /// From a local origin's fraction of a millisecond to a slow page.
 const SECONDS: &[f64] = &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
@@ -50,6 +52,7 @@ pub(crate) struct Metrics {
     certificate_ends: IntGaugeVec,
     upstream_healthy: IntGaugeVec,
     challenges: Challenges,
+    pub(crate) mcp: Mcp,
 }
 
 /// The counters of one issuer.
@@ -128,6 +131,7 @@ impl Metrics {
                 &["site", "target"],
             )?,
             challenges: Challenges::new(make)?,
+            mcp: Mcp::new(make)?,
             contact: make.gauges(
                 "issuer_contact",
                 "1 while the last attempt to reach the issuer succeeded.",
@@ -156,6 +160,7 @@ impl Metrics {
         // The error is that there was none.
         self.mode.remove_label_values(&[site]).unwrap_or_default();
         self.challenges.forget_site(site);
+        self.mcp.forget_site(site);
     }
 
     /// An issuer that nobody trusts any longer: what was true of it last would raise alarms for ever.

@@ -17,7 +17,9 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::access_log::Writer;
+use crate::audit::{Due, SWEPT_EVERY};
 use crate::certificates::Certificates;
+use crate::clock::Timestamp;
 use crate::connection::Connections;
 use crate::forward_auth::ForwardAuth;
 use crate::gate::{Gate, KEEPALIVE_SECONDS};
@@ -169,6 +171,8 @@ impl Gateway {
     pub async fn keep_up_to_date(self, ready: impl FnOnce()) {
         let Self { gate, ground, links, .. } = self;
         let mut background = Background::default();
+        background.also(Arc::clone(&ground.pins).save_changes());
+        background.also(write_counted(gate.clone()));
         background.begin(&gate.snapshot().issuers, links, &ground.client).await;
         ready();
         background.ended().await;
@@ -183,6 +187,8 @@ impl Gateway {
         let Self { gate, config, ground, links, log, commands, orders } = self;
         let control = control::Socket::open(&config.server.state).map_err(Error::Control)?;
         let mut background = Background::default();
+        background.also(Arc::clone(&ground.pins).save_changes());
+        background.also(write_counted(gate.clone()));
         background.begin(&gate.snapshot().issuers, links, &ground.client).await;
 
         let (shutdown, is_shutdown) = watch_channel::channel(false);
@@ -222,6 +228,9 @@ impl Gateway {
         for issuer in gate.snapshot().issuers.clone() {
             tokio::task::spawn_blocking(move || issuer.save()).await.map_err(Error::Ended)?;
         }
+        let pins = Arc::clone(&gate.shared().pins);
+        tokio::task::spawn_blocking(move || pins.save()).await.map_err(Error::Ended)?;
+        gate.shared().audit.sweep(Timestamp::now(), Due::All);
         gate.access_log().close();
         let last_words = Instant::now() + LAST_WORDS;
         while !log.is_finished() && Instant::now() < last_words {
@@ -266,6 +275,7 @@ impl Served {
                     let done = match command {
                         Command::Reload => self.reload().await,
                         Command::Mode(change) => self.change_mode(change),
+                        Command::Pins(order) => self.pins(&order),
                         Command::Status => Ok(self.status()),
                     };
                     // Whoever asked may be gone.
@@ -277,6 +287,14 @@ impl Served {
                 }
             }
         }
+    }
+}
+
+/// Writes what was counted of refusals, for as long as it is polled.
+async fn write_counted(gate: Gate) {
+    loop {
+        sleep(SWEPT_EVERY).await;
+        gate.shared().audit.sweep(Timestamp::now(), Due::Ended);
     }
 }
 

@@ -1,10 +1,11 @@
 //! What is decided about a request at an MCP endpoint, once it is known who asks: about its headers before the body is
 //! read, and then about its message.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use config::{McpEndpoint, Mode, Policy};
+use config::{McpEndpoint, Mode, Policy, RuleKind};
 use http::header::{ALLOW, RETRY_AFTER};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
@@ -29,7 +30,12 @@ pub struct AtMcp<'a> {
     pub mode: Mode,
     /// See [`Moment::elapsed`](crate::Moment::elapsed).
     pub elapsed: Duration,
+    /// Tools that have become others than they were accepted as, where that hides them.
+    pub changed_tools: Option<&'a HashSet<Box<str>>>,
 }
+
+/// What stands for a rule in the log where it is a tool's pin that hides it.
+const PINS: &str = "pins";
 
 /// What came of it.
 #[derive(Debug)]
@@ -129,10 +135,14 @@ impl Chain {
                 Mode::Observe | Mode::Off => Ok(()),
             };
         };
-        let ruling = mcp::rule_on(at.endpoint, identity, &message, era);
+        let mut ruling = mcp::rule_on(at.endpoint, identity, &message, era);
         progress.policy = ruling.policy().cloned();
         if let Some(call) = &mut progress.call {
             call.judged_by(ruling.rule());
+            if calls_a_changed_tool(at, &message) {
+                call.rule = Some(PINS.into());
+                ruling = McpRuling::Hidden { rule: None };
+            }
         }
         match ruling {
             McpRuling::Allow { policy, .. } => self.count_call(at, policy, edits),
@@ -212,6 +222,11 @@ impl Chain {
         cors::allow(&self.site, at.request.headers, &mut reply);
         reply
     }
+}
+
+fn calls_a_changed_tool(at: &AtMcp<'_>, message: &Message<'_>) -> bool {
+    let is_changed = |name: &str| at.changed_tools.is_some_and(|tools| tools.contains(name));
+    message.targets.iter().any(|(kind, name)| *kind == RuleKind::Tool && is_changed(name))
 }
 
 fn outcome(at: &AtMcp<'_>, judged: Result<(), Turned>, progress: Progress) -> McpOutcome {

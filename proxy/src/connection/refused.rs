@@ -43,7 +43,7 @@ fn record(context: &mut Context, method: Option<&Method>, line: Option<RequestLi
         path: target.split(|byte| *byte == b'?').next().unwrap_or_default(),
         status: sent.map(|reply| reply.status.as_u16()),
         body_bytes: sent.map(|reply| reply.body.len()).unwrap_or_default(),
-        user_agent: b"",
+        headers: None,
     });
 }
 

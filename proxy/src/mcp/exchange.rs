@@ -10,6 +10,7 @@ use pingora::proxy::Session;
 use tokio::time::{Instant, timeout_at};
 
 use super::body::{self, TIME_MAX};
+use super::lists::Lists;
 
 /// A request at an MCP endpoint. Whoever looks at the answer, or writes of it, finds here what was asked and by whom.
 #[derive(Debug)]
@@ -24,6 +25,8 @@ pub(crate) struct Exchange {
     pub(crate) call: Option<Call>,
     /// What the request is answered with in place of the origin's answer.
     pub(crate) refusal: Option<Reply>,
+    /// The lists that the answer may bring, once it has begun.
+    pub(crate) lists: Option<Lists>,
     /// What the origin speaks.
     pub(crate) upstream: Version,
 }
@@ -52,7 +55,13 @@ pub(crate) struct Held {
 impl Exchange {
     pub(crate) const fn new(endpoint: Arc<McpEndpoint>, identity: Option<Arc<Identity>>, mode: Mode) -> Self {
         let (body, upstream) = (Body::Absent, Version::HTTP_11);
-        Self { endpoint, identity, mode, body, call: None, refusal: None, upstream }
+        Self { endpoint, identity, mode, body, call: None, refusal: None, lists: None, upstream }
+    }
+
+    /// The arguments of the call, as they were sent.
+    pub(crate) fn arguments(&self) -> Option<&str> {
+        let Body::Judged(message) = &self.body else { return None };
+        std::str::from_utf8(message.get(self.call.as_ref()?.arguments.clone()?)?).ok()
     }
 }
 

@@ -87,6 +87,11 @@ impl Background {
         }
     }
 
+    /// Runs something else as long.
+    pub(super) fn also(&mut self, task: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.spawn(task);
+    }
+
     /// Ends all of it.
     pub(super) async fn end(mut self) {
         self.tasks.shutdown().await;

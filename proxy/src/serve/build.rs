@@ -17,6 +17,7 @@ use crate::edge_login::EdgeLogin;
 use crate::issuer::Issuer;
 use crate::issuer_api::{Authorized, IssuerApi};
 use crate::issuer_link::Link;
+use crate::mcp_pins::PinStore;
 use crate::metrics::Metrics;
 use crate::mode::{Overrides, Switch};
 use crate::sites::{Site, Sites};
@@ -33,6 +34,7 @@ pub(super) struct Ground {
     pub(super) metrics: Arc<Metrics>,
     pub(super) reconsider: Arc<Notify>,
     pub(super) overrides: Arc<Overrides>,
+    pub(super) pins: Arc<PinStore>,
 }
 
 /// What was made of a configuration.

@@ -12,6 +12,7 @@ use super::Served;
 use super::build::build;
 use crate::certificates::Table;
 use crate::clock::now;
+use crate::mcp_pins::{PinOrder, PinRow, PinsRefused};
 use crate::mode::Override;
 
 /// Most orders that wait. They are given by people, and by one watcher.
@@ -31,6 +32,7 @@ pub(super) struct Orders(mpsc::Receiver<Order>);
 pub(super) enum Command {
     Reload,
     Mode(ModeChange),
+    Pins(PinOrder),
     Status,
 }
 
@@ -52,10 +54,13 @@ pub struct Done {
     pub said: Vec<String>,
     /// How many sites are served.
     pub sites: usize,
+    /// The tools that were asked about.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub pins: Vec<PinRow>,
 }
 
 /// Why an order was not carried out.
-#[derive(Clone, Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 pub enum Refused {
     /// The configuration is not taken over. All that is wrong, a line each.
     #[error("{0}")]
@@ -66,6 +71,9 @@ pub enum Refused {
     /// No such site.
     #[error("no site has the url {0}: write it as it stands in the configuration")]
     NoSuchSite(String),
+    /// What was asked about pinned tools.
+    #[error("{}", in_full(.0))]
+    Pins(PinsRefused),
     /// The gateway was made without a file.
     #[error("this gateway was not started from a file")]
     NoFile,
@@ -94,6 +102,14 @@ impl Commands {
     /// [`Refused`].
     pub async fn change_mode(&self, change: ModeChange) -> Result<Done, Refused> {
         self.give(Command::Mode(change)).await
+    }
+
+    /// Says how pinned tools stand, or changes it.
+    ///
+    /// # Errors
+    /// [`Refused`].
+    pub async fn pins(&self, order: PinOrder) -> Result<Done, Refused> {
+        self.give(Command::Pins(order)).await
     }
 
     /// Says how things stand.
@@ -174,7 +190,7 @@ impl Served {
         }
         self.files.send_replace(gateway.files.clone());
         self.config = gateway;
-        Ok(Done { said, sites })
+        Ok(Done { said, sites, pins: Vec::new() })
     }
 
     pub(super) fn change_mode(&self, change: ModeChange) -> Result<Done, Refused> {
@@ -202,7 +218,15 @@ impl Served {
         };
         self.gate.apply_modes();
         tracing::warn!("the mode was changed by an operator: {said}");
-        Ok(Done { said: vec![said], sites: snapshot.all_sites.len() })
+        Ok(Done { said: vec![said], sites: snapshot.all_sites.len(), pins: Vec::new() })
+    }
+
+    pub(super) fn pins(&self, order: &PinOrder) -> Result<Done, Refused> {
+        let pins = self.ground.pins.order(order).map_err(Refused::Pins)?;
+        if order.changes() {
+            tracing::warn!("pinned tools were changed by an operator: {order:?}");
+        }
+        Ok(Done { said: Vec::new(), sites: self.gate.snapshot().all_sites.len(), pins })
     }
 
     pub(super) fn status(&self) -> Done {
@@ -212,7 +236,8 @@ impl Served {
             let note = if now == configured { "" } else { " (set by an operator)" };
             format!("{}: {}{note}", site.config.url, now.as_str())
         };
-        Done { said: snapshot.all_sites.iter().map(line).collect(), sites: snapshot.all_sites.len() }
+        let said = snapshot.all_sites.iter().map(line).collect();
+        Done { said, sites: snapshot.all_sites.len(), pins: Vec::new() }
     }
 }
 

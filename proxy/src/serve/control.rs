@@ -15,6 +15,7 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::time::timeout;
 
 use super::commands::{Commands, Done, ModeChange, Refused};
+use crate::mcp_pins::PinOrder;
 
 /// The name of the socket in the state folder.
 const NAME: &str = "control.sock";
@@ -31,6 +32,9 @@ const READ_TIME_MAX: Duration = Duration::from_secs(5);
 enum Line {
     Reload {},
     Status {},
+    Pins {
+        order: PinOrder,
+    },
     Mode {
         /// `off`, `observe`, `enforce`, or `configured`.
         mode: String,
@@ -122,6 +126,7 @@ async fn order(line: Line, commands: &Commands) -> Answer {
     let done = match line {
         Line::Reload {} => commands.reload().await,
         Line::Status {} => commands.status().await,
+        Line::Pins { order } => commands.pins(order).await,
         Line::Mode { mode, site, seconds } => match known_mode(&mode) {
             Ok(mode) => commands.change_mode(ModeChange { site, mode, lasts: seconds.map(Duration::from_secs) }).await,
             Err(error) => return Answer::Refused { ok: false, error },

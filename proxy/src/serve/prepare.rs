@@ -14,12 +14,14 @@ use tokio::sync::Notify;
 use super::Error;
 use super::build::{Built, Ground, build};
 use crate::access_log::{AccessLog, Writer};
+use crate::audit::Audit;
 use crate::certificates::Table;
 use crate::clock::now;
 use crate::crawler_names::CrawlerNames;
 use crate::gate::{Gate, Shared};
 use crate::issuer_api::client;
 use crate::issuer_link::Link;
+use crate::mcp_pins::PinStore;
 use crate::metrics::Metrics;
 use crate::request_id::RequestIds;
 use crate::secret::Secret;
@@ -47,8 +49,10 @@ pub(super) fn prepare(config: &config::Gateway, out: impl io::Write + Send + 'st
     let fleet = if server.replicas > 1 { Fleet::Shared } else { Fleet::Alone };
     let mut process = [0; 8];
     rand::fill(&mut process).map_err(|_| Error::System(io::Error::other("no randomness")))?;
+    let files = Arc::new(StateFiles::new(server.state.clone(), &secret));
     let ground = Ground {
-        files: Arc::new(StateFiles::new(server.state.clone(), &secret)),
+        pins: Arc::new(PinStore::open(Arc::clone(&files), Arc::clone(&metrics))),
+        files,
         resources: filters::Resources::new(secret.current(), secret.previous(), process, (now(), fleet)),
         client: client().map_err(|cause| Error::Client(cause.into()))?,
         metrics: Arc::clone(&metrics),
@@ -62,6 +66,8 @@ pub(super) fn prepare(config: &config::Gateway, out: impl io::Write + Send + 'st
     let gate = Gate::new(Shared {
         snapshot: ArcSwap::from_pointee(snapshot),
         metrics,
+        audit: Audit::new(log.clone()),
+        pins: Arc::clone(&ground.pins),
         log,
         ids: RequestIds::new(seed),
         overrides: Arc::clone(&ground.overrides),

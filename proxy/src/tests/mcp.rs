@@ -11,6 +11,7 @@ use super::rig::{Rig, guarded, shop, trusted};
 
 mod early;
 mod http2;
+mod lists;
 mod messages;
 mod streams;
 

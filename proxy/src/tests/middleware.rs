@@ -86,6 +86,17 @@ impl ProxyHttp for Theirs {
         self.gate.response_filter(session, response, context).await
     }
 
+    fn response_body_filter(
+        &self,
+        _: &mut Session,
+        body: &mut Option<Bytes>,
+        end_of_stream: bool,
+        context: &mut Context,
+    ) -> pingora::Result<Option<std::time::Duration>> {
+        self.gate.response_body_filter(body, end_of_stream, context);
+        Ok(None)
+    }
+
     async fn logging(&self, session: &mut Session, _: Option<&pingora::Error>, context: &mut Context) {
         self.gate.logging(session, context);
     }

@@ -21,6 +21,10 @@ pub(super) struct Origin {
     closed: Arc<AtomicUsize>,
     /// What came after the head of a request that was answered before it.
     after: Arc<Mutex<Vec<u8>>>,
+    /// The head of the request that came last.
+    pub(super) head: Arc<Mutex<String>>,
+    /// How the tool `search` is described.
+    pub(super) description: Arc<Mutex<String>>,
     /// Lets a stream go on.
     pub(super) go_on: Arc<Notify>,
 }
@@ -33,6 +37,8 @@ impl Origin {
             requests: Arc::default(),
             closed: Arc::default(),
             after: Arc::default(),
+            head: Arc::default(),
+            description: Arc::default(),
             go_on: Arc::default(),
         };
         let this = origin.clone();
@@ -66,6 +72,7 @@ impl Origin {
         loop {
             let head = read_head(&mut stream, &mut unread).await?;
             self.requests.fetch_add(1, Ordering::SeqCst);
+            self.head.lock().clone_from(&head);
             let path = head.split(' ').nth(1)?.split('?').next()?.to_owned();
             match path.rsplit('/').next()? {
                 "stream" => return self.stream(stream).await,
@@ -76,6 +83,10 @@ impl Origin {
                 _ => {}
             }
             let body = read_body(&head, &mut stream, &mut unread).await?;
+            if let Some(answer) = self.list(path.rsplit('/').next()?) {
+                stream.write_all(answer.as_bytes()).await.ok()?;
+                continue;
+            }
             let text = format!("{head}{}", String::from_utf8_lossy(&body));
             let more = match path.rsplit('/').next()? {
                 "cookies" => "Set-Cookie: __Host-lime=forged; Path=/\r\nSet-Cookie: theme=dark\r\n",
@@ -86,6 +97,23 @@ impl Origin {
             let answer = format!("HTTP/1.1 200 OK\r\n{more}Content-Length: {}\r\n\r\n{text}", text.len());
             stream.write_all(answer.as_bytes()).await.ok()?;
         }
+    }
+
+    /// A list of tools, in one of the forms in which it may come.
+    fn list(&self, form: &str) -> Option<String> {
+        let description = self.description.lock();
+        let tools = format!(
+            r#"[{{"name":"search","description":"{description}"}},{{"name":"internal_x"}},{{"name":"delete_x"}}]"#
+        );
+        let list = format!(r#"{{"jsonrpc":"2.0","id":7,"result":{{"tools":{tools},"nextCursor":"c"}}}}"#);
+        let (media, body) = match form {
+            "tools" => ("application/json", list),
+            "twice" => ("application/json", list.replacen("\"id\":7", "\"id\":7,\"result\":{}", 1)),
+            "packed" => ("application/json\r\nContent-Encoding: gzip", list),
+            "events" => ("text/event-stream", format!(": ping\n\nid: 1\ndata: {list}\n\n")),
+            _ => return None,
+        };
+        Some(format!("HTTP/1.1 200 OK\r\nContent-Type: {media}\r\nContent-Length: {}\r\n\r\n{body}", body.len()))
     }
 
     /// Does not wait for what it answers.

@@ -130,11 +130,19 @@ impl Rig {
 
     /// The access lines, once there are so many.
     pub(super) async fn lines(&self, count: usize) -> Vec<serde_json::Value> {
+        self.lines_of("request", count).await
+    }
+
+    /// The lines of one kind, once there are so many.
+    pub(super) async fn lines_of(&self, kind: &str, count: usize) -> Vec<serde_json::Value> {
         let enough = timeout(PATIENCE, async {
             loop {
                 let text = String::from_utf8(self.log.lock().clone()).unwrap();
-                if text.lines().count() >= count && text.ends_with('\n') {
-                    return text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+                let whole = text.split_inclusive('\n').filter(|line| line.ends_with('\n'));
+                let mut lines: Vec<serde_json::Value> = whole.map(|line| serde_json::from_str(line).unwrap()).collect();
+                lines.retain(|line| line["msg"] == kind);
+                if lines.len() >= count {
+                    return lines;
                 }
                 sleep(Duration::from_millis(5)).await;
             }

@@ -148,8 +148,15 @@ impl Stage {
             Request { method, host, path: b"/mcp", headers: &headers, client: self.client, request_id: "01JD" };
         let identity = identity.map(Arc::new);
         let endpoint = &self.site.mcp[0];
-        let elapsed = self.now.since(ago(1_000));
-        let at = AtMcp { request: &request, endpoint, identity: identity.as_ref(), mode: self.site.mode, elapsed };
+        let (elapsed, changed_tools) = (self.now.since(ago(1_000)), self.changed_tools.as_ref());
+        let at = AtMcp {
+            request: &request,
+            endpoint,
+            identity: identity.as_ref(),
+            mode: self.site.mode,
+            elapsed,
+            changed_tools,
+        };
         let mut edits = Edits::new();
         let head = chain.meet_mcp(&at, Some(1), &mut edits);
         let goes_on = matches!(head.verdict, Verdict::Continue) && *method == Method::POST;
@@ -225,6 +232,23 @@ fn a_message_that_may_not_go_on_is_answered_and_where_nobody_is_refused_logged()
     assert_eq!(in_words(&sent.body.unwrap()), "goes on", "there is nobody to rule on");
     let sent = mcp_stage().send(&Method::POST, &[], None, CALL);
     assert_eq!(in_words(&sent.body.unwrap()), "500 error internal", "which cannot be where somebody is asked for");
+}
+
+#[test]
+fn a_tool_that_became_another_is_not_there() {
+    let mut stage = mcp_stage();
+    stage.changed_tools = Some(["search".into()].into());
+    let sent = stage.send(&Method::POST, &[], agent(&[]), CALL);
+    let body = sent.body.unwrap();
+    assert_eq!(in_words(&body), "200 deny call_denied");
+    assert_eq!(body.call.unwrap().rule.as_deref(), Some("pins"));
+    let Verdict::Respond(reply) = &body.verdict else { panic!("refused") };
+    assert!(String::from_utf8_lossy(&reply.body).contains("Unknown tool: search"));
+    let sent = stage.send(&Method::POST, &[], agent(&[]), &CALL.replace("search", "find"));
+    assert_eq!(in_words(&sent.body.unwrap()), "goes on");
+    stage.site = observed(stage.site);
+    let sent = stage.send(&Method::POST, &[], agent(&[]), CALL);
+    assert_eq!(in_words(&sent.body.unwrap()), "goes on would_deny call_denied");
 }
 
 #[test]

@@ -1,0 +1,194 @@
+//! What is pinned of tools, in the state folder and beside requests.
+//!
+//! A request only looks; it takes the lock for itself when it has seen something new. Writing is another task's work.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use arc_swap::ArcSwap;
+use filters::{Definition, PinVerdict, Pins, Unreadable};
+use parking_lot::{Mutex, RwLock};
+use passport::UnixTime;
+use tokio::sync::Notify;
+
+use crate::metrics::Metrics;
+use crate::state::{StateError, StateFiles};
+
+mod order;
+
+pub use order::{PinOrder, PinRow, PinState, PinsRefused};
+
+/// The name of the file.
+const FILE: &str = "mcp-pins.json";
+
+/// Tools whose definition nobody accepted, by endpoint.
+type Changed = HashMap<Box<str>, Arc<HashSet<Box<str>>>>;
+
+/// What is pinned, and where it is kept.
+#[derive(Debug)]
+pub(crate) struct PinStore {
+    pins: RwLock<Pins>,
+    changed: ArcSwap<Changed>,
+    files: Arc<StateFiles>,
+    metrics: Arc<Metrics>,
+    unsaved: Notify,
+    /// Whether something differs from the file.
+    differs: AtomicBool,
+    /// Whether it was said that there is no more room.
+    has_warned: AtomicBool,
+    /// Held by whoever writes, so that an earlier state never replaces a later.
+    writing: Mutex<()>,
+}
+
+impl PinStore {
+    /// Takes up what was kept. A file that is not believed is said to be so, and counts as none.
+    pub(crate) fn open(files: Arc<StateFiles>, metrics: Arc<Metrics>) -> Self {
+        let pins = files.load::<Pins>(FILE).unwrap_or_else(|cause| {
+            let error = &cause as &dyn std::error::Error;
+            tracing::error!(error, "what was pinned of tools is lost: the next definitions are believed");
+            None
+        });
+        let store = Self {
+            pins: RwLock::new(pins.unwrap_or_default()),
+            changed: ArcSwap::default(),
+            files,
+            metrics,
+            unsaved: Notify::new(),
+            differs: AtomicBool::new(false),
+            has_warned: AtomicBool::new(false),
+            writing: Mutex::default(),
+        };
+        store.publish();
+        store
+    }
+
+    /// Takes note of a tool that a server shows. `site` is for the log.
+    pub(crate) fn judge(
+        &self,
+        site: &str,
+        endpoint: &str,
+        (tool, definition): (&str, &str),
+        now: UnixTime,
+    ) -> Result<PinVerdict, Unreadable> {
+        let definition = Definition::read(definition)?;
+        if let Some(verdict) = self.pins.read().peek(endpoint, tool, &definition, now) {
+            return Ok(verdict);
+        }
+        let mut pins = self.pins.write();
+        let was_changed = pins.pin(endpoint, tool).is_some_and(|pin| pin.change.is_some());
+        let verdict = pins.judge(endpoint, tool, definition, now);
+        drop(pins);
+        match verdict {
+            // Nothing is kept of it.
+            PinVerdict::NoRoom => {
+                if !self.has_warned.swap(true, Ordering::Relaxed) {
+                    tracing::warn!(site, endpoint, tool, "no more tools can be pinned: see `lime mcp pins forget`");
+                }
+                return Ok(verdict);
+            }
+            PinVerdict::New => {
+                self.metrics.mcp.pins_tools(site);
+                self.differs();
+                return Ok(verdict);
+            }
+            PinVerdict::Changed if !was_changed => tracing::warn!(
+                site,
+                endpoint,
+                tool,
+                "a tool has another definition than the one that was accepted: see `lime mcp pins diff`"
+            ),
+            PinVerdict::Same if was_changed => {
+                tracing::info!(site, endpoint, tool, "a tool has the definition again that was accepted");
+            }
+            PinVerdict::Same | PinVerdict::Changed => {}
+        }
+        self.publish();
+        self.differs();
+        Ok(verdict)
+    }
+
+    /// The tools of an endpoint with a definition that nobody accepted, if there are some.
+    pub(crate) fn changed_at(&self, endpoint: &str) -> Option<Arc<HashSet<Box<str>>>> {
+        self.changed.load().get(endpoint).map(Arc::clone)
+    }
+
+    /// Carries out what an operator asks.
+    pub(crate) fn order(&self, order: &PinOrder) -> Result<Vec<PinRow>, PinsRefused> {
+        if !order.changes() {
+            return order.read(&self.pins.read());
+        }
+        let rows = order.carry_out(&mut self.pins.write())?;
+        self.publish();
+        self.differs();
+        Ok(rows)
+    }
+
+    fn differs(&self) {
+        self.differs.store(true, Ordering::Release);
+        self.unsaved.notify_one();
+    }
+
+    /// Lets requests and metrics know which tools are changed.
+    fn publish(&self) {
+        let pins = self.pins.read();
+        let mut changed: HashMap<Box<str>, HashSet<Box<str>>> = HashMap::new();
+        let mut by_site: HashMap<&str, usize> = HashMap::new();
+        for (endpoint, tool, pin) in pins.pins() {
+            let count = by_site.entry(order::site_of(endpoint)).or_default();
+            if pin.change.is_some() {
+                *count += 1;
+                changed.entry(endpoint.into()).or_default().insert(tool.into());
+            }
+        }
+        for (site, count) in by_site {
+            self.metrics.mcp.tools_changed(site, count);
+        }
+        let changed = changed.into_iter().map(|(endpoint, tools)| (endpoint, Arc::new(tools))).collect();
+        // Still under the lock: a later state is never replaced by an earlier one.
+        self.changed.store(Arc::new(changed));
+    }
+
+    /// Writes what changed, for as long as it is polled. Changes that come while the disk is busy go with the next write.
+    pub(crate) async fn save_changes(self: Arc<Self>) {
+        loop {
+            self.unsaved.notified().await;
+            let store = Arc::clone(&self);
+            if let Err(cause) = tokio::task::spawn_blocking(move || store.save()).await {
+                tracing::error!(error = &cause as &dyn std::error::Error, "saving failed");
+            }
+        }
+    }
+
+    /// Writes what is pinned, if it differs from the file. Blocks for as long as the disk takes.
+    pub(crate) fn save(&self) {
+        let writing = self.writing.lock();
+        if !self.differs.swap(false, Ordering::AcqRel) {
+            return;
+        }
+        let pins = self.pins.read().clone();
+        if let Err(cause) = self.files.store(FILE, &pins) {
+            tracing::error!(error = &cause as &dyn std::error::Error, "what is pinned of tools was not saved");
+        }
+        drop(writing);
+    }
+}
+
+/// Carries out what an operator asks while no gateway runs, on the file.
+///
+/// # Errors
+/// [`PinsRefused`].
+pub fn pins_at_rest(server: &config::Server, order: &PinOrder) -> Result<Vec<PinRow>, PinsRefused> {
+    let secret = crate::secret::Secret::read(server.secret.as_ref(), &server.state).ok_or(PinsRefused::NoState)?;
+    let files = StateFiles::new(server.state.clone(), &secret);
+    let unusable = |cause: StateError| PinsRefused::State(Box::new(cause));
+    let mut pins: Pins = files.load(FILE).map_err(unusable)?.unwrap_or_default();
+    let rows = if order.changes() { order.carry_out(&mut pins)? } else { order.read(&pins)? };
+    if order.changes() {
+        files.store(FILE, &pins).map_err(unusable)?;
+    }
+    Ok(rows)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,128 @@
+use super::*;
+use crate::secret::Secret;
+
+const SITE: &str = "https://tools.example";
+const MCP: &str = "https://tools.example/mcp";
+const OTHER: &str = "https://other.example";
+
+fn at(secs: u64) -> UnixTime {
+    UnixTime::from_secs(1_800_000_000 + secs)
+}
+
+fn described(text: &str) -> String {
+    format!("{{\"name\":\"read\",\"description\":\"{text}\"}}")
+}
+
+struct Rig {
+    folder: tempfile::TempDir,
+    secret: Secret,
+}
+
+impl Rig {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let secret = Secret::open(None, folder.path()).unwrap();
+        Self { folder, secret }
+    }
+
+    fn open(&self) -> PinStore {
+        let files = Arc::new(StateFiles::new(self.folder.path().to_owned(), &self.secret));
+        PinStore::open(files, Arc::new(Metrics::new().unwrap()))
+    }
+}
+
+fn seen(store: &PinStore, endpoint: &str, text: &str, secs: u64) -> PinVerdict {
+    store.judge(SITE, endpoint, ("read", &described(text)), at(secs)).unwrap()
+}
+
+fn diff(tool: &str, site: Option<&str>) -> PinOrder {
+    PinOrder::Diff { site: site.map(str::to_owned), tool: tool.to_owned() }
+}
+
+fn accept(hash: Option<&str>) -> PinOrder {
+    PinOrder::Accept { site: Some(SITE.to_owned()), tool: "read".to_owned(), hash: hash.map(str::to_owned) }
+}
+
+fn is_changed(store: &PinStore, endpoint: &str, tool: &str) -> bool {
+    store.changed_at(endpoint).is_some_and(|tools| tools.contains(tool))
+}
+
+#[test]
+fn what_is_pinned_outlives_the_process() {
+    let rig = Rig::new();
+    let store = rig.open();
+    assert_eq!(seen(&store, MCP, "a", 0), PinVerdict::New);
+    assert_eq!(seen(&store, MCP, "b", 1), PinVerdict::Changed);
+    assert!(is_changed(&store, MCP, "read") && !is_changed(&store, OTHER, "read") && !is_changed(&store, MCP, "x"));
+    store.save();
+    let store = rig.open();
+    assert!(is_changed(&store, MCP, "read"), "at once, before any list is asked for");
+    assert_eq!(seen(&store, MCP, "a", 2), PinVerdict::Changed);
+    let text = String::from_utf8(store.metrics.text().unwrap()).unwrap();
+    assert!(text.contains("lime_gateway_mcp_tools_changed{site=\"https://tools.example\"} 1"), "{text}");
+}
+
+#[test]
+fn a_file_that_somebody_edited_counts_as_none() {
+    let rig = Rig::new();
+    let store = rig.open();
+    seen(&store, MCP, "a", 0);
+    store.save();
+    let path = rig.folder.path().join(FILE);
+    let text = std::fs::read_to_string(&path).unwrap().replacen("read", "rEad", 1);
+    std::fs::write(&path, text).unwrap();
+    assert_eq!(seen(&rig.open(), MCP, "b", 1), PinVerdict::New);
+}
+
+#[test]
+fn an_operator_sees_what_changed_and_accepts_just_that() {
+    let store = Rig::new().open();
+    seen(&store, MCP, "a", 0);
+    seen(&store, MCP, "b", 1);
+    let row = store.order(&diff("read", None)).unwrap().remove(0);
+    assert_eq!((row.state, row.changed_at), (PinState::Changed, Some(at(1))));
+    let expected = serde_json::json!([{ "at": "description", "before": "a", "after": "b" }]);
+    assert_eq!(serde_json::to_value(row.differences).unwrap(), expected);
+    seen(&store, MCP, "c", 2);
+    let looked_at = row.changed_hash.unwrap();
+    assert!(matches!(store.order(&accept(Some(&looked_at))), Err(PinsRefused::NotAccepted(_, _))), "it is c by now");
+    let row = store.order(&accept(None)).unwrap().remove(0);
+    assert_eq!(row.state, PinState::Accepted);
+    assert!(!is_changed(&store, MCP, "read"));
+    assert_eq!(seen(&store, MCP, "c", 3), PinVerdict::Same);
+}
+
+#[test]
+fn where_several_endpoints_have_a_tool_one_must_be_named() {
+    let store = Rig::new().open();
+    for endpoint in [MCP, OTHER] {
+        seen(&store, endpoint, "a", 0);
+        seen(&store, endpoint, "b", 1);
+    }
+    assert!(matches!(store.order(&diff("read", None)), Err(PinsRefused::Ambiguous(_, _))));
+    assert!(matches!(store.order(&diff("write", None)), Err(PinsRefused::NoSuchTool(_, _))));
+    for site in [MCP, SITE, OTHER] {
+        assert_eq!(store.order(&diff("read", Some(site))).unwrap().len(), 1, "{site}");
+    }
+    let all = |site: Option<&str>| store.order(&PinOrder::AcceptAll { site: site.map(str::to_owned) }).unwrap().len();
+    assert_eq!((all(Some(SITE)), all(None), all(None)), (1, 1, 0));
+    assert_eq!(store.order(&PinOrder::List { site: None }).unwrap().len(), 2);
+    let forget = PinOrder::Forget { site: Some(OTHER.to_owned()), tool: "read".to_owned() };
+    assert_eq!(store.order(&forget).unwrap().len(), 1);
+    assert!(matches!(store.order(&forget), Err(PinsRefused::NoSuchTool(_, _))));
+}
+
+#[test]
+fn what_can_be_read_in_two_ways_is_not_pinned() {
+    let store = Rig::new().open();
+    let twice = r#"{"name":"read","annotations":{"a":1,"a":2}}"#;
+    assert_eq!(store.judge(SITE, MCP, ("read", twice), at(0)), Err(Unreadable::Twice));
+    assert!(store.order(&PinOrder::List { site: None }).unwrap().is_empty());
+}
+
+#[test]
+fn an_endpoint_belongs_to_the_site_of_its_host() {
+    for (endpoint, site) in [(MCP, SITE), (OTHER, OTHER), ("http://127.0.0.1:8080/a/b", "http://127.0.0.1:8080")] {
+        assert_eq!(order::site_of(endpoint), site);
+    }
+}
