@@ -47,7 +47,23 @@ impl Http2 {
     #[track_caller]
     #[must_use]
     pub fn send(&self, request: ::http::Request<()>, trailers: Option<::http::HeaderMap>) -> Reply {
-        let asked = ask(self.send.clone(), request, trailers);
+        self.ask(request, trailers.map_or(Rest::Nothing, Rest::Trailers))
+    }
+
+    /// `POST` of a body with these headers.
+    #[track_caller]
+    #[must_use]
+    pub fn post(&self, url: &str, headers: &[(&str, &str)], body: impl Into<Bytes>) -> Reply {
+        let mut request = ::http::Request::post(url);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        self.ask(request.body(()).unwrap(), Rest::Body(body.into()))
+    }
+
+    #[track_caller]
+    fn ask(&self, request: ::http::Request<()>, rest: Rest) -> Reply {
+        let asked = ask(self.send.clone(), request, rest);
         let answered = self.runtime.block_on(async { timeout(TIMEOUT, asked).await });
         answered.expect("an answer in time").unwrap()
     }
@@ -64,15 +80,24 @@ impl Http2 {
     }
 }
 
-async fn ask(
-    send: SendRequest<Bytes>,
-    request: ::http::Request<()>,
-    trailers: Option<::http::HeaderMap>,
-) -> Result<Reply, h2::Error> {
-    let (answer, mut stream) = send.ready().await?.send_request(request, trailers.is_none())?;
-    if let Some(trailers) = trailers {
-        stream.send_data(Bytes::from_static(b"hello"), false)?;
-        stream.send_trailers(trailers)?;
+/// What comes behind the headers.
+enum Rest {
+    Nothing,
+    /// A small body first.
+    Trailers(::http::HeaderMap),
+    Body(Bytes),
+}
+
+async fn ask(send: SendRequest<Bytes>, request: ::http::Request<()>, rest: Rest) -> Result<Reply, h2::Error> {
+    let (answer, mut stream) = send.ready().await?.send_request(request, matches!(rest, Rest::Nothing))?;
+    match rest {
+        Rest::Nothing => {}
+        Rest::Trailers(trailers) => {
+            stream.send_data(Bytes::from_static(b"hello"), false)?;
+            stream.send_trailers(trailers)?;
+        }
+        // Who refuses a body may end the stream before it is whole.
+        Rest::Body(body) => drop(stream.send_data(body, true)),
     }
     let (head, mut body) = answer.await?.into_parts();
     let headers = head.headers.iter();

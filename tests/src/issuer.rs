@@ -175,6 +175,16 @@ impl Issuer {
         Output::of(lime(["issuer"].iter().chain(arguments).chain(&place)))
     }
 
+    /// Runs an operator's command that reads `input` and answers with one object.
+    #[track_caller]
+    pub fn operate_with_input(&self, arguments: &[&str], input: &str) -> Value {
+        let place = ["--json", "-c", self.file.to_str().unwrap()];
+        let command = lime(["issuer"].iter().chain(arguments).chain(&place));
+        let mut lines = Output::with_input(command, input).json_lines();
+        assert_eq!(lines.len(), 1, "{arguments:?}");
+        lines.remove(0)
+    }
+
     /// Runs an operator's command that answers with one object.
     #[track_caller]
     pub fn operate(&self, arguments: &[&str]) -> Value {
@@ -194,6 +204,14 @@ impl Issuer {
     #[must_use]
     pub fn owner(&self) -> String {
         text(&self.operate(&["owner", "add", "--name", "Owner"]), "owner_id")
+    }
+
+    /// Registers an owner who can sign in; its id.
+    #[must_use]
+    pub fn owner_who_signs_in(&self, user: &str, password: &str) -> String {
+        records::secret(password);
+        let arguments = ["owner", "add", "--name", "Owner", "--user", user, "--password"];
+        text(&self.operate_with_input(&arguments, &format!("{password}\n")), "owner_id")
     }
 
     /// Registers a site of `owner`.

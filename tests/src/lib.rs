@@ -2,7 +2,7 @@
 //!
 //! It must never know how a part of Lime works inside: a test sees what an operator, an agent or a site sees. Reading
 //! order: [`Process`] (anything that runs), [`Issuer`] and [`Gateway`] (the two that are tested), then what stands around
-//! them: [`Nginx`], [`python`], [`Stub`] (a server that says what a test tells it to), [`Echo`] (an origin that keeps every
+//! them: [`Nginx`], [`python`], [`node`], [`Stub`] and [`TlsStub`] (servers that say what a test tells them to), [`Echo`] (an origin that keeps every
 //! byte), [`Wire`] and [`Http2`] (clients that no library would be), [`forge`] (tokens nobody should believe),
 //! [`readings`] (what origins make of a path).
 #![expect(
@@ -23,6 +23,7 @@ mod http2;
 mod issuer;
 mod lime;
 mod nginx;
+pub mod node;
 mod port;
 mod process;
 pub mod python;
@@ -30,6 +31,7 @@ pub mod readings;
 pub mod records;
 mod sse;
 mod stub;
+mod tls_stub;
 mod wait;
 mod wire;
 
@@ -45,5 +47,6 @@ pub use port::free_port;
 pub use process::Process;
 pub use sse::Stream;
 pub use stub::{Answer, Received, Stub};
+pub use tls_stub::TlsStub;
 pub use wait::{holds_for, until, within};
 pub use wire::Wire;

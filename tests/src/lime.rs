@@ -1,8 +1,9 @@
 //! The program under test.
 
 use std::ffi::OsStr;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 use std::{env, fs};
 
@@ -54,7 +55,20 @@ impl Output {
     /// Runs `command` to its end.
     #[must_use]
     pub fn of(mut command: Command) -> Self {
-        let output = command.output().unwrap();
+        Self::from(command.output().unwrap())
+    }
+
+    /// Runs `command` to its end, with `input` on its stdin.
+    #[must_use]
+    pub fn with_input(mut command: Command, input: &str) -> Self {
+        let pipes = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = pipes.spawn().unwrap();
+        // A command that wants no input may have ended before it came.
+        drop(child.stdin.take().unwrap().write_all(input.as_bytes()));
+        Self::from(child.wait_with_output().unwrap())
+    }
+
+    fn from(output: std::process::Output) -> Self {
         let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
         Self { code: output.status.code().unwrap_or(-1), stdout: text(output.stdout), stderr: text(output.stderr) }
     }
@@ -87,6 +101,6 @@ pub(crate) fn show(text: &str) {
 pub fn report(line: &str) {
     if let Some(path) = env::var_os("LIME_TEST_REPORTS") {
         let mut file = fs::OpenOptions::new().append(true).create(true).open(path).unwrap();
-        std::io::Write::write_all(&mut file, format!("{line}\n").as_bytes()).unwrap();
+        file.write_all(format!("{line}\n").as_bytes()).unwrap();
     }
 }

@@ -7,7 +7,19 @@ use crate::lime::{report, root, show, target};
 /// The Python that has the SDKs.
 #[must_use]
 pub fn python() -> Command {
-    let program = target().join("venv/bin/python");
+    of("venv")
+}
+
+/// The Python that has the MCP clients of today.
+#[must_use]
+pub fn mcp_client(script: &str) -> Command {
+    let mut command = of("venv-mcp");
+    command.arg(root().join("tests/python/mcp_clients").join(script));
+    command
+}
+
+fn of(environment: &str) -> Command {
+    let program = target().join(environment).join("bin/python");
     assert!(program.exists(), "no {}: run tests/run setup", program.display());
     let mut command = Command::new(program);
     command.env("PYTHONDONTWRITEBYTECODE", "1").current_dir(root().join("tests/python"));

@@ -1,0 +1,126 @@
+//! What an owner allowed: signing in, being asked again, taking it back.
+
+use std::time::Duration;
+
+use lime_tests::{until, within};
+
+use super::client::{Client, Tokens, refused};
+use super::owner::{Browser, forms, origin};
+use super::scene::{PASSWORD, Scene, USER, added};
+
+/// Signs in with a password.
+fn sign_in(browser: &mut Browser, scene: &Scene, password: &str) -> lime_tests::http::Reply {
+    let url = format!("{}/console/sign-in", scene.issuer.url);
+    let page = browser.get(&url);
+    let form = forms(&page.text()).into_iter().find(|form| !form.fields.is_empty()).expect("a form to sign in with");
+    let fields = form.filled(None).into_iter().map(|(name, value)| match name.as_str() {
+        "password" => (name, password.to_owned()),
+        "user" => (name, USER.to_owned()),
+        _ => (name, value),
+    });
+    browser.post(&format!("{}{}", origin(&url), form.action), &fields.collect::<Vec<_>>())
+}
+
+fn is_signed_in(browser: &mut Browser, scene: &Scene) -> bool {
+    let page = browser.get(&format!("{}/console/consents", scene.issuer.url));
+    forms(&page.text()).iter().any(|form| form.action.contains("sign-out"))
+}
+
+#[test]
+fn an_owner_signs_in_and_out() {
+    let scene = Scene::new();
+    let mut browser = Browser::default();
+    assert!(!is_signed_in(&mut browser, &scene));
+    sign_in(&mut browser, &scene, "a wrong password");
+    assert!(!is_signed_in(&mut browser, &scene));
+    sign_in(&mut browser, &scene, PASSWORD);
+    assert!(is_signed_in(&mut browser, &scene));
+    // What a copy of the cookies is worth afterwards.
+    let mut copy = browser.clone();
+    let page = browser.get(&format!("{}/console/consents", scene.issuer.url));
+    let out = forms(&page.text()).into_iter().find(|form| form.action.contains("sign-out")).expect("a way out");
+    browser.post(&format!("{}{}", scene.issuer.url, out.action), &out.filled(None));
+    assert!(!is_signed_in(&mut browser, &scene));
+    assert!(!is_signed_in(&mut copy, &scene));
+}
+
+#[test]
+fn guessing_a_password_locks_the_owner_out_for_a_while() {
+    let scene = Scene::new();
+    let mut guesser = Browser::default();
+    for guess in 0..6 {
+        sign_in(&mut guesser, &scene, &format!("guess {guess}"));
+    }
+    let mut browser = Browser::default();
+    sign_in(&mut browser, &scene, PASSWORD);
+    assert!(!is_signed_in(&mut browser, &scene), "not even he himself");
+}
+
+#[test]
+fn an_owner_is_asked_again_where_any_program_may_listen() {
+    let scene = Scene::new();
+    let local = Client::register(&scene);
+    let mut browser = Browser::default();
+    local.authorize_with(&mut browser, &scene, &[]);
+    let (page, form) = browser.asked(&local.url(&scene, &[]));
+    assert!(form.fields.iter().all(|(name, _, _)| name != "remember"), "{}", page.text());
+    // Somebody who writes the field himself is not remembered for it.
+    let mut fields = form.filled(Some(("decision", "allow")));
+    fields.push(("remember".to_owned(), "yes".to_owned()));
+    browser.post(&format!("{}{}", scene.issuer.url, form.action), &fields);
+    browser.asked(&local.url(&scene, &[]));
+}
+
+#[test]
+fn a_client_on_the_web_is_remembered_where_the_owner_wants_it() {
+    let scene = Scene::new();
+    let web = Client::at(&scene, "https://app.example/cb", "https://app.example/cb");
+    let mut browser = Browser::default();
+    let (_, form) = browser.asked(&web.url(&scene, &[]));
+    assert!(form.fields.iter().any(|(name, _, _)| name == "remember"));
+    let mut fields = form.filled(Some(("decision", "allow")));
+    fields.push(("remember".to_owned(), "yes".to_owned()));
+    let allowed = browser.post(&format!("{}{}", scene.issuer.url, form.action), &fields);
+    assert!(allowed.header("location").unwrap().starts_with("https://app.example/cb?"));
+    let again = browser.get(&web.url(&scene, &[]));
+    assert!(again.header("location").unwrap().contains("code="), "{again:?}");
+    browser.asked(&web.url(&scene, &[("scope", Some("mcp:read mcp:write"))]));
+    browser.asked(&web.url(&scene, &[("prompt", Some("consent"))]));
+}
+
+#[test]
+fn what_an_owner_takes_back_is_over_within_a_second() {
+    let scene = Scene::new();
+    let client = Client::register(&scene);
+    let mut browser = Browser::default();
+    let query = client.authorize_with(&mut browser, &scene, &[]);
+    let tokens = Tokens::of(&client.redeem(&scene, &query["code"], &[]));
+    added(&scene.add(&tokens.access));
+    let page = browser.get(&format!("{}/console/consents", scene.issuer.url));
+    assert!(page.text().contains("A test") && page.text().contains("Read your notes"), "{}", page.text());
+    let withdraw = forms(&page.text()).into_iter().find(|form| !form.action.contains("sign-out")).expect("a way back");
+    let button = withdraw.buttons.first().map(|(name, value)| (name.as_str(), value.as_str()));
+    let button = button.filter(|(name, _)| !name.is_empty());
+    let action = if withdraw.action.is_empty() { "/console/consents" } else { &withdraw.action };
+    browser.post(&format!("{}{action}", scene.issuer.url), &withdraw.filled(button));
+    within(Duration::from_secs(2), "the token is refused", || (scene.add(&tokens.access).status == 401).then_some(()));
+    refused(&client.refresh(&scene, &tokens.refresh, &[]), 400, "invalid_grant");
+    let page = browser.get(&format!("{}/console/consents", scene.issuer.url)).text();
+    assert!(!page.contains("A test"), "{page}");
+}
+
+#[test]
+fn the_same_owner_client_and_organisation_are_one_agent_that_can_be_suspended() {
+    let scene = Scene::new();
+    let client = Client::register(&scene);
+    let (first, second) = (client.tokens(&scene, "mcp:read"), client.tokens(&scene, "mcp:read"));
+    let agent = lime_tests::forge::claims_of(&first.access)["sub"].as_str().unwrap().to_owned();
+    assert_eq!(lime_tests::forge::claims_of(&second.access)["sub"], agent.as_str());
+    let other = Client::register(&scene).tokens(&scene, "mcp:read");
+    assert_ne!(lime_tests::forge::claims_of(&other.access)["sub"], agent.as_str());
+
+    scene.issuer.operate(&["agent", "suspend", &agent]);
+    until("the token is refused", || scene.add(&first.access).status == 401);
+    refused(&client.refresh(&scene, &first.refresh, &[]), 400, "invalid_grant");
+    added(&scene.add(&other.access));
+}

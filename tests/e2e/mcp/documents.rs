@@ -1,0 +1,229 @@
+//! Client documents (CIMD): good ones, hostile ones, and places that nobody may send the issuer to (A14, A15).
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use lime_tests::{Certificate, TlsStub, within};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use super::client::{Client, REDIRECT, Tokens};
+use super::owner::{Browser, End, Press};
+use super::scene::{Scene, Setup, added};
+
+/// A page of an error must come before a person gives up.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+fn document(id: &str) -> Value {
+    json!({
+        "client_id": id,
+        "client_name": "Documented",
+        "redirect_uris": ["http://127.0.0.1/callback", "https://app.example/cb"],
+        "token_endpoint_auth_method": "none",
+    })
+}
+
+fn reply(to: &mut dyn Write, status: &str, headers: &str, body: &[u8]) -> io::Result<()> {
+    write!(to, "HTTP/1.1 {status}\r\nContent-Length: {}\r\n{headers}Connection: close\r\n\r\n", body.len())?;
+    to.write_all(body)
+}
+
+const JSON: &str = "Content-Type: application/json\r\n";
+
+/// Says what the path asks for. `port` is its own, known once it listens.
+fn host(target: &str, port: u16, to: &mut dyn Write) -> io::Result<()> {
+    let id = format!("https://localhost:{port}{target}");
+    let with = |name: &str, value: Value| {
+        let mut document = document(&id);
+        document[name] = value;
+        document.to_string()
+    };
+    match target {
+        "/good" => reply(to, "200 OK", JSON, document(&id).to_string().as_bytes()),
+        "/other-id" => reply(to, "200 OK", JSON, with("client_id", json!("https://other.example/x")).as_bytes()),
+        "/no-id" => reply(to, "200 OK", JSON, with("client_id", Value::Null).as_bytes()),
+        "/no-redirects" => reply(to, "200 OK", JSON, with("redirect_uris", json!([])).as_bytes()),
+        "/bad-redirect" => reply(to, "200 OK", JSON, with("redirect_uris", json!(["http://evil.example/"])).as_bytes()),
+        "/secret" => reply(to, "200 OK", JSON, with("client_secret", json!("s")).as_bytes()),
+        "/not-json" => reply(to, "200 OK", JSON, b"<h1>hello</h1>"),
+        "/redirect" => reply(to, "302 Found", "Location: /good\r\n", b""),
+        "/error" => reply(to, "500 Oh", JSON, b"{}"),
+        "/missing" => reply(to, "404 No", JSON, b"{}"),
+        "/huge" => reply(to, "200 OK", JSON, with("client_name", json!("x".repeat(5 << 20))).as_bytes()),
+        "/endless" => {
+            write!(to, "HTTP/1.1 200 OK\r\n{JSON}Connection: close\r\n\r\n{{\"client_name\":\"")?;
+            loop {
+                to.write_all(&[b'x'; 4096])?;
+            }
+        }
+        "/slow" => {
+            write!(to, "HTTP/1.1 200 OK\r\n{JSON}Content-Length: 1000\r\n\r\n{{")?;
+            to.flush()?;
+            // A byte now and then: no single wait is long.
+            let end = Instant::now() + Duration::from_secs(60);
+            while Instant::now() < end {
+                thread::park_timeout(Duration::from_millis(200));
+                to.write_all(b" ")?;
+                to.flush()?;
+            }
+            Ok(())
+        }
+        _ => reply(to, "200 OK", JSON, document(&id).to_string().as_bytes()),
+    }
+}
+
+fn hosting() -> (Scene, TlsStub, TlsStub) {
+    let folder = TempDir::new().unwrap();
+    let certificate = Certificate::make(folder.path(), &["localhost", "127.0.0.1"]);
+    let start = || {
+        let (sender, receiver) = std::sync::mpsc::channel();
+        let port = std::sync::Mutex::new((receiver, None));
+        let stub = TlsStub::start(&certificate, move |target, to| {
+            let port = {
+                let mut port = port.lock().unwrap();
+                let known = port.1.unwrap_or_else(|| port.0.recv().unwrap());
+                port.1 = Some(known);
+                known
+            };
+            host(target, port, to)
+        });
+        sender.send(stub.port).unwrap();
+        stub
+    };
+    let (allowed, forbidden) = (start(), start());
+    let setup = Setup { documents_at: vec![format!("localhost:{}", allowed.port)], ..Setup::default() };
+    (Scene::believing(certificate.clone(), folder, setup), allowed, forbidden)
+}
+
+fn client(id: &str) -> Client {
+    Client { id: id.to_owned(), redirect: REDIRECT.to_owned() }
+}
+
+/// The page that says why nobody is asked.
+#[track_caller]
+fn refused(scene: &Scene, id: &str) -> String {
+    let began = Instant::now();
+    match Browser::default().authorize(&client(id).url(scene, &[]), Press::Allow) {
+        End::Page(reply) => {
+            assert!(reply.status >= 400, "{id}: {} {}", reply.status, reply.text());
+            assert_eq!(reply.header("location"), None, "{id}");
+            assert!(began.elapsed() < PATIENCE, "{id}: {:?}", began.elapsed());
+            reply.text()
+        }
+        End::Callback(place, query) => panic!("{id}: {place} {query:?}"),
+    }
+}
+
+#[test]
+fn a_client_with_a_document_needs_no_registration() {
+    let (scene, host, _) = hosting();
+    let client = client(&format!("https://localhost:{}/good", host.port));
+    let (page, _) = Browser::default().asked(&client.url(&scene, &[]));
+    assert!(page.text().contains("Documented") && page.text().contains("localhost"), "{}", page.text());
+    let tokens = client.tokens(&scene, "mcp:read");
+    assert_eq!(lime_tests::forge::claims_of(&tokens.access)["client_id"], client.id);
+    added(&scene.add(&tokens.access));
+    let newer = Tokens::of(&client.refresh(&scene, &tokens.refresh, &[]));
+    added(&scene.add(&newer.access));
+    let elsewhere = client.url(&scene, &[("redirect_uri", Some("https://evil.example/cb"))]);
+    assert!(matches!(Browser::default().authorize(&elsewhere, Press::Allow), End::Page(_)));
+}
+
+#[test]
+fn a_document_that_is_not_one_is_refused_each_for_its_own_reason() {
+    let (scene, host, _) = hosting();
+    let mut told: BTreeMap<String, &str> = BTreeMap::new();
+    let paths = ["/other-id", "/no-redirects", "/not-json", "/redirect", "/error", "/huge", "/slow", "/bad-redirect"];
+    let more = ["/no-id", "/secret", "/missing", "/endless"];
+    for path in paths.iter().chain(&more) {
+        let id = format!("https://localhost:{}{path}", host.port);
+        let before = host.asked().len();
+        let page = refused(&scene, &id);
+        let fetches = host.asked().len() - before;
+        assert!(fetches <= 1, "{path} was asked for {fetches} times");
+        // What differs between two pages beside the reason is the path, wherever it stands.
+        let reason = page.replace(path.trim_start_matches('/'), "");
+        let same = told.insert(reason, path).filter(|_| paths.contains(path));
+        assert_eq!(same, None, "{path} is refused in the words of another");
+    }
+    assert!(!host.asked().iter().any(|target| target == "/good"), "a redirect was followed");
+}
+
+#[test]
+fn an_error_is_not_remembered_and_a_document_is() {
+    let (scene, host, _) = hosting();
+    let bad = format!("https://localhost:{}/error", host.port);
+    refused(&scene, &bad);
+    refused(&scene, &bad);
+    let count = |path: &str| host.asked().iter().filter(|target| *target == path).count();
+    assert_eq!(count("/error"), 2);
+    let good = client(&format!("https://localhost:{}/good", host.port));
+    for _ in 0..5 {
+        Browser::default().asked(&good.url(&scene, &[]));
+    }
+    assert!(count("/good") >= 1);
+}
+
+#[test]
+fn the_issuer_is_sent_nowhere_that_is_not_the_internet() {
+    let (scene, _, forbidden) = hosting();
+    let port = forbidden.port;
+    let mut told = BTreeMap::new();
+    for id in [
+        format!("https://127.0.0.1:{port}/x"),
+        // Resolves to this machine.
+        format!("https://localhost:{port}/x"),
+        format!("https://LOCALHOST:{port}/x"),
+        format!("https://[::1]:{port}/x"),
+        format!("https://[::ffff:127.0.0.1]:{port}/x"),
+        format!("https://2130706433:{port}/x"),
+        format!("https://0x7f000001:{port}/x"),
+        format!("https://0.0.0.0:{port}/x"),
+        "https://169.254.169.254/latest/meta-data".to_owned(),
+        "https://10.0.0.1/x".to_owned(),
+        "https://192.168.0.1/x".to_owned(),
+        "https://100.64.0.1/x".to_owned(),
+        "https://[fd00::1]/x".to_owned(),
+        "https://[fe80::1]/x".to_owned(),
+    ] {
+        told.insert(id.clone(), refused(&scene, &id));
+    }
+    assert_eq!(forbidden.asked(), Vec::<String>::new());
+    for (id, page) in told {
+        assert!(!page.contains("refused") || !page.contains("os error"), "{id}: how a network answers is told: {page}");
+    }
+}
+
+#[test]
+fn an_id_that_is_no_https_url_with_a_path_is_nobody() {
+    let (scene, host, _) = hosting();
+    let port = host.port;
+    for id in [
+        format!("http://localhost:{port}/good"),
+        format!("https://localhost:{port}"),
+        format!("https://localhost:{port}/"),
+        format!("https://localhost:{port}/good#part"),
+        format!("https://user@localhost:{port}/good"),
+        format!("https://localhost:{port}/x/../good"),
+        format!("https://localhost:{port}/./good"),
+        format!("ftp://localhost:{port}/good"),
+    ] {
+        refused(&scene, &id);
+    }
+    assert_eq!(host.asked(), Vec::<String>::new());
+}
+
+#[test]
+fn many_who_ask_at_once_make_few_fetches() {
+    let (scene, host, _) = hosting();
+    let good = client(&format!("https://localhost:{}/good", host.port));
+    let url = good.url(&scene, &[]);
+    thread::scope(|scope| {
+        let running: Vec<_> = (0..20).map(|_| scope.spawn(|| Browser::default().get(&url).status)).collect();
+        assert!(running.into_iter().all(|running| running.join().unwrap() < 500));
+    });
+    within(PATIENCE, "it was fetched", || (!host.asked().is_empty()).then_some(()));
+    assert!(host.asked().len() <= 20);
+}

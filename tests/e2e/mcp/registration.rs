@@ -1,0 +1,76 @@
+//! Registration by clients themselves (RFC 7591): what is taken, and what is not (A6, A18).
+
+use lime_tests::http;
+use serde_json::{Value, json};
+
+use super::client::{Client, REDIRECT, refused};
+use super::scene::Scene;
+
+#[test]
+fn a_client_is_told_what_it_was_registered_with() {
+    let scene = Scene::new();
+    let asked = json!({ "client_name": "Notes", "application_type": "native", "scope": "mcp:read", "made_up": 1 });
+    let reply = Client::try_register(&scene, &asked);
+    assert_eq!(reply.status, 201, "{}", reply.text());
+    assert_eq!(reply.header("cache-control"), Some("no-store"));
+    let body = reply.json();
+    assert!(body["client_id"].is_string() && body.get("client_secret").is_none(), "{body}");
+    assert_eq!((body["client_name"].as_str(), &body["redirect_uris"]), (Some("Notes"), &json!([REDIRECT])));
+    assert_eq!(body["token_endpoint_auth_method"], "none");
+    assert!(body["client_id_issued_at"].is_u64(), "{body}");
+}
+
+#[test]
+fn a_client_that_could_not_be_trusted_with_a_code_is_not_registered() {
+    let scene = Scene::new();
+    let redirects = |uris: Value| json!({ "redirect_uris": uris });
+    let many: Vec<_> = (0..200).map(|number| format!("https://app.example/{number}")).collect();
+    let table = [
+        (redirects(json!(["http://evil.example/cb"])), "invalid_redirect_uri"),
+        (redirects(json!(["javascript:alert(1)"])), "invalid_redirect_uri"),
+        (redirects(json!(["data:text/html,x"])), "invalid_redirect_uri"),
+        (redirects(json!(["https://app.example/cb#part"])), "invalid_redirect_uri"),
+        (redirects(json!(["https://user:secret@app.example/cb"])), "invalid_redirect_uri"),
+        (redirects(json!(["/cb"])), "invalid_redirect_uri"),
+        (redirects(json!([""])), "invalid_redirect_uri"),
+        (redirects(json!([])), "invalid_redirect_uri"),
+        (redirects(json!(many)), "invalid_redirect_uri"),
+        (json!({ "client_name": 7 }), "invalid_client_metadata"),
+        (json!({ "response_types": ["token"] }), "invalid_client_metadata"),
+        (json!({ "grant_types": ["implicit"] }), "invalid_client_metadata"),
+    ];
+    for (metadata, error) in table {
+        let reply = Client::try_register(&scene, &metadata);
+        let found = reply.json()["error"].as_str().unwrap_or_default().to_owned();
+        assert_eq!((reply.status, found.as_str()), (400, error), "{metadata} {}", reply.text());
+    }
+    let nonsense = http::request("POST", &scene.oauth("register")).header("Content-Type", "application/json");
+    assert_eq!(nonsense.clone().body("{").send().status, 400);
+    let large = nonsense.body(format!("{{\"client_name\":\"{}\"}}", "x".repeat(1 << 20))).send();
+    assert!([400, 413].contains(&large.status), "{}", large.status);
+}
+
+#[test]
+fn a_client_is_told_what_was_made_of_its_wishes() {
+    let scene = Scene::new();
+    let registered = |wish: &Value| {
+        let reply = Client::try_register(&scene, wish);
+        assert_eq!(reply.status, 201, "{wish}");
+        reply.json()
+    };
+    let name = registered(&json!({ "client_name": "x".repeat(10_000) }))["client_name"].as_str().unwrap().len();
+    assert!(name <= 200, "a name of {name} characters fits on no page");
+    for method in ["client_secret_basic", "client_secret_post", "private_key_jwt"] {
+        let body = registered(&json!({ "token_endpoint_auth_method": method }));
+        assert_eq!((body["token_endpoint_auth_method"].as_str(), body.get("client_secret")), (Some("none"), None));
+    }
+}
+
+#[test]
+fn a_client_that_is_gone_is_told_to_register_again() {
+    let scene = Scene::new();
+    let client = Client::register(&scene);
+    let tokens = client.tokens(&scene, "mcp:read");
+    scene.issuer.operate(&["client", "remove", &client.id]);
+    refused(&client.refresh(&scene, &tokens.refresh, &[]), 401, "invalid_client");
+}
