@@ -199,8 +199,8 @@ fn an_idle_gateway_is_small() {
     let origin = Stub::saying("x");
     let scene = Scene::new(&origin.url);
     assert_eq!(scene.protected().bearer(&scene.token()).send().status, 200);
-    let kib = scene.gateway.process.resident_bytes() / 1024;
-    assert!(kib <= 40 * 1024, "{kib} KiB resident");
+    let kib = scene.gateway.process.anonymous_bytes() / 1024;
+    assert!(kib <= 32 * 1024, "{kib} KiB resident");
 }
 
 #[test]

@@ -102,6 +102,14 @@ impl Process {
         line.trim().strip_suffix(" kB").unwrap().trim().parse::<u64>().unwrap() * 1024
     }
 
+    /// What it made itself of what is in memory. The rest is pages of the program's file, which the system takes back at
+    /// will, and of which a build for tests has several times as many as a release.
+    pub fn anonymous_bytes(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).unwrap();
+        line.trim().strip_suffix(" kB").unwrap().trim().parse::<u64>().unwrap() * 1024
+    }
+
     /// Ends it as `kill -9` does.
     pub fn kill(&mut self) {
         // An error means that it has ended already.

@@ -197,8 +197,10 @@ impl<'a> Message<'a> {
         match method {
             "tools/call" => self.targets.push((RuleKind::Tool, asked(&self.name)?)),
             "prompts/get" => self.targets.push((RuleKind::Prompt, asked(&self.name)?)),
-            "resources/read" | "resources/subscribe" | "resources/unsubscribe" => {
-                self.targets.push((RuleKind::Resource, asked(&self.uri)?));
+            "resources/read" => self.targets.push((RuleKind::Resource, asked(&self.uri)?)),
+            // No methods of the newest era: one that names nothing is the origin's to refuse.
+            "resources/subscribe" | "resources/unsubscribe" => {
+                self.targets.extend(self.uri.clone().map(|uri| (RuleKind::Resource, uri)));
             }
             "completion/complete" => {
                 let of = |name| members.text(Place::Reference, name);
