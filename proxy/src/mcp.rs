@@ -66,9 +66,12 @@ impl Gate {
         if session.get_header(EXPECT).is_some() {
             session.write_continue_response().await?;
         }
-        // Whatever else an origin has to say before its answer, it says of a message that is not judged.
         if let Some(exchange) = &mut context.mcp {
             exchange.body = if is_too_long { Body::Passes } else { Body::Held(Held::begin()) };
+        }
+        if length.is_none() && mode == Mode::Enforce {
+            // Nor is anybody shown what an origin says before its answer, which may be before the verdict.
+            session.as_downstream_mut().set_ignore_info_resp(true);
         }
         match length {
             Some(length) if !is_too_long => self.read_whole(session, context, &site, length).await,
@@ -216,10 +219,15 @@ impl Gate {
         context: &mut Context,
     ) -> pingora::Result<()> {
         let Some(exchange) = &mut context.mcp else { return Ok(()) };
-        let Body::Held(held) = &mut exchange.body else { return Ok(()) };
         if response.status.is_informational() {
             return Ok(());
         }
+        if matches!(exchange.body, Body::Judged(_)) {
+            // It was sent, and an answer may go on for days.
+            exchange.body = Body::Absent;
+        }
+        // Where nobody is refused, nobody waits.
+        let (Body::Held(held), Mode::Enforce) = (&mut exchange.body, exchange.mode) else { return Ok(()) };
         let (is_http2, most) = (exchange.upstream == Version::HTTP_2, exchange.endpoint.body_bytes_max);
         while let Some(piece) = held.next(session).await? {
             held.take(Some(piece))?;

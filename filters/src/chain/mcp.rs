@@ -167,7 +167,12 @@ impl Chain {
         let bound = bound.to_str().ok();
         let id = bound.and_then(|bound| sessions.unbind(&self.site, at.endpoint, identity, bound));
         let id = id.and_then(|id| HeaderValue::from_str(id).ok());
-        id.map(SessionShown::Id).ok_or(Reason::SessionUnknown)
+        match (id, at.mode) {
+            (Some(id), _) => Ok(SessionShown::Id(id)),
+            (None, Mode::Enforce) => Err(Reason::SessionUnknown),
+            // It was given out unbound, and would be bound where that is asked for.
+            (None, Mode::Observe | Mode::Off) => Ok(SessionShown::AsItIs),
+        }
     }
 
     /// Where nobody is refused, sessions are anybody's: one that was given out must not end with the next setting.

@@ -69,7 +69,7 @@ pub(super) struct Member<'a> {
 
 /// Reads a text that is one object, and gives the members that decide something, in no order that means anything.
 pub(super) fn read(text: &str) -> Result<ArrayVec<Member<'_>, 20>, Malformed> {
-    let mut reader = Reader { text, at: 0, depth: 0, found: ArrayVec::new() };
+    let mut reader = Reader::new(text);
     reader.space();
     match reader.peek() {
         Some(b'{') => {}
@@ -78,7 +78,7 @@ pub(super) fn read(text: &str) -> Result<ArrayVec<Member<'_>, 20>, Malformed> {
     }
     reader.value(Place::Message)?;
     reader.space();
-    if reader.at == text.len() { Ok(reader.found) } else { Err(Malformed::Syntax) }
+    if reader.rest.is_empty() { Ok(reader.found) } else { Err(Malformed::Syntax) }
 }
 
 /// The text of a string as it was written, quotes and all; `None` where it is something else.
@@ -89,7 +89,7 @@ pub(super) fn text(value: &str) -> Option<Cow<'_, str>> {
 
 /// The strings of a list; `None` where it is something else.
 pub(super) fn texts(value: &str) -> Option<Vec<Cow<'_, str>>> {
-    let mut reader = Reader { text: value, at: 0, depth: 0, found: ArrayVec::new() };
+    let mut reader = Reader::new(value);
     reader.take(b'[').ok()?;
     let mut found = Vec::new();
     reader.space();
@@ -98,10 +98,12 @@ pub(super) fn texts(value: &str) -> Option<Vec<Cow<'_, str>>> {
     }
     loop {
         reader.space();
-        found.push(text(reader.value(Place::Elsewhere).ok()?)?);
+        let start = reader.at();
+        reader.value(Place::Elsewhere).ok()?;
+        found.push(text(reader.since(start).ok()?)?);
         reader.space();
         match reader.peek()? {
-            b',' => reader.at += 1,
+            b',' => reader.skip(1),
             _ => return Some(found),
         }
     }
@@ -109,23 +111,34 @@ pub(super) fn texts(value: &str) -> Option<Vec<Cow<'_, str>>> {
 
 struct Reader<'a> {
     text: &'a str,
-    at: usize,
+    /// What is not read yet.
+    rest: &'a [u8],
     depth: u8,
     found: ArrayVec<Member<'a>, 20>,
 }
 
 impl<'a> Reader<'a> {
-    fn rest(&self) -> &'a [u8] {
-        self.text.as_bytes().get(self.at..).unwrap_or_default()
+    const fn new(text: &'a str) -> Self {
+        Self { text, rest: text.as_bytes(), depth: 0, found: ArrayVec::new_const() }
     }
 
     fn peek(&self) -> Option<u8> {
-        self.rest().first().copied()
+        self.rest.first().copied()
+    }
+
+    /// How many bytes were read.
+    const fn at(&self) -> usize {
+        self.text.len().saturating_sub(self.rest.len())
+    }
+
+    /// Goes past bytes that were looked at.
+    fn skip(&mut self, count: usize) {
+        self.rest = self.rest.get(count..).unwrap_or_default();
     }
 
     fn take(&mut self, byte: u8) -> Result<(), Malformed> {
         if self.peek() == Some(byte) {
-            self.at += 1;
+            self.skip(1);
             Ok(())
         } else {
             Err(Malformed::Syntax)
@@ -133,24 +146,27 @@ impl<'a> Reader<'a> {
     }
 
     fn space(&mut self) {
-        let is_space = |byte: &&u8| matches!(byte, b' ' | b'\t' | b'\r' | b'\n');
-        self.at += self.rest().iter().take_while(is_space).count();
+        while let [b' ' | b'\t' | b'\r' | b'\n', rest @ ..] = self.rest {
+            self.rest = rest;
+        }
     }
 
-    /// Reads a value, and gives it as it was written.
-    fn value(&mut self, place: Place) -> Result<&'a str, Malformed> {
-        let start = self.at;
+    /// What was read since `start`, as it was written.
+    fn since(&self, start: usize) -> Result<&'a str, Malformed> {
+        self.text.get(start..self.at()).ok_or(Malformed::Syntax)
+    }
+
+    fn value(&mut self, place: Place) -> Result<(), Malformed> {
         match self.peek() {
-            Some(b'{') => self.nested(|reader| reader.object(place))?,
-            Some(b'[') => self.nested(Self::array)?,
-            Some(b'"') => drop(self.string()?),
-            Some(b't') => self.word(b"true")?,
-            Some(b'f') => self.word(b"false")?,
-            Some(b'n') => self.word(b"null")?,
-            Some(b'-' | b'0'..=b'9') => self.number()?,
-            Some(_) | None => return Err(Malformed::Syntax),
+            Some(b'{') => self.nested(|reader| reader.object(place)),
+            Some(b'[') => self.nested(Self::array),
+            Some(b'"') => self.string(),
+            Some(b't') => self.word(b"true"),
+            Some(b'f') => self.word(b"false"),
+            Some(b'n') => self.word(b"null"),
+            Some(b'-' | b'0'..=b'9') => self.number(),
+            Some(_) | None => Err(Malformed::Syntax),
         }
-        self.text.get(start..self.at).ok_or(Malformed::Syntax)
     }
 
     fn nested(&mut self, read: impl FnOnce(&mut Self) -> Result<(), Malformed>) -> Result<(), Malformed> {
@@ -158,7 +174,7 @@ impl<'a> Reader<'a> {
             return Err(Malformed::TooDeep);
         }
         self.depth += 1;
-        self.at += 1;
+        self.skip(1);
         read(self)?;
         self.depth -= 1;
         Ok(())
@@ -168,21 +184,26 @@ impl<'a> Reader<'a> {
         let mut names = Names::default();
         self.space();
         if self.peek() == Some(b'}') {
-            self.at += 1;
+            self.skip(1);
             return Ok(());
         }
         loop {
             self.space();
-            let name = decoded(self.string()?);
-            if name.contains('\0') {
+            let start = self.at();
+            self.string()?;
+            let name = text(self.since(start)?).ok_or(Malformed::Syntax)?;
+            // As it is, no string may have one.
+            if matches!(name, Cow::Owned(_)) && name.contains('\0') {
                 return Err(Malformed::Nul);
             }
             self.space();
             self.take(b':')?;
             self.space();
-            let value = self.value(place.of_member(&name))?;
+            let start = self.at();
+            self.value(place.of_member(&name))?;
             match place.names().iter().find(|known| **known == name) {
                 Some(known) => {
+                    let value = self.since(start)?;
                     // A second one is refused below, and there is room for each once.
                     self.found.try_push(Member { place, name: known, value }).map_err(|_| Malformed::Duplicate)?;
                 }
@@ -196,9 +217,9 @@ impl<'a> Reader<'a> {
             }
             self.space();
             match self.peek() {
-                Some(b',') => self.at += 1,
+                Some(b',') => self.skip(1),
                 Some(b'}') => {
-                    self.at += 1;
+                    self.skip(1);
                     return Ok(());
                 }
                 Some(_) | None => return Err(Malformed::Syntax),
@@ -209,7 +230,7 @@ impl<'a> Reader<'a> {
     fn array(&mut self) -> Result<(), Malformed> {
         self.space();
         if self.peek() == Some(b']') {
-            self.at += 1;
+            self.skip(1);
             return Ok(());
         }
         loop {
@@ -217,9 +238,9 @@ impl<'a> Reader<'a> {
             self.value(Place::Elsewhere)?;
             self.space();
             match self.peek() {
-                Some(b',') => self.at += 1,
+                Some(b',') => self.skip(1),
                 Some(b']') => {
-                    self.at += 1;
+                    self.skip(1);
                     return Ok(());
                 }
                 Some(_) | None => return Err(Malformed::Syntax),
@@ -227,39 +248,37 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Reads a string, and gives what stands between its quotes.
-    fn string(&mut self) -> Result<&'a str, Malformed> {
+    fn string(&mut self) -> Result<(), Malformed> {
         self.take(b'"')?;
-        let start = self.at;
         loop {
-            let plain = self.rest().iter().take_while(|byte| !matches!(byte, b'"' | b'\\' | 0..=0x1f)).count();
-            self.at += plain;
+            let is_plain = |byte: &u8| !matches!(byte, b'"' | b'\\' | 0..=0x1f);
+            self.skip(self.rest.iter().position(|byte| !is_plain(byte)).unwrap_or(self.rest.len()));
             match self.peek() {
-                Some(b'"') => break,
+                Some(b'"') => {
+                    self.skip(1);
+                    return Ok(());
+                }
                 Some(b'\\') => self.escape()?,
                 Some(_) | None => return Err(Malformed::Syntax),
             }
         }
-        let content = self.text.get(start..self.at).ok_or(Malformed::Syntax)?;
-        self.at += 1;
-        Ok(content)
     }
 
     fn escape(&mut self) -> Result<(), Malformed> {
-        match self.rest() {
+        match self.rest {
             [_, b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't', ..] => {
-                self.at += 2;
+                self.skip(2);
                 Ok(())
             }
             [_, b'u', ..] => {
-                let unit = unit(self.rest()).ok_or(Malformed::Syntax)?;
-                self.at += 6;
+                let unit = unit(self.rest).ok_or(Malformed::Syntax)?;
+                self.skip(6);
                 match unit {
                     0xd800..=0xdbff => {
                         // Parsers put different things in the place of half a pair.
-                        let low = unit_if_escaped(self.rest()).filter(|low| (0xdc00..=0xdfff).contains(low));
+                        let low = unit_if_escaped(self.rest).filter(|low| (0xdc00..=0xdfff).contains(low));
                         low.ok_or(Malformed::Surrogate)?;
-                        self.at += 6;
+                        self.skip(6);
                         Ok(())
                     }
                     0xdc00..=0xdfff => Err(Malformed::Surrogate),
@@ -271,8 +290,8 @@ impl<'a> Reader<'a> {
     }
 
     fn word(&mut self, word: &[u8]) -> Result<(), Malformed> {
-        if self.rest().starts_with(word) {
-            self.at += word.len();
+        if self.rest.starts_with(word) {
+            self.skip(word.len());
             Ok(())
         } else {
             Err(Malformed::Syntax)
@@ -280,27 +299,27 @@ impl<'a> Reader<'a> {
     }
 
     fn digits(&mut self) -> Result<usize, Malformed> {
-        let count = self.rest().iter().take_while(|byte| byte.is_ascii_digit()).count();
-        self.at += count;
+        let count = self.rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        self.skip(count);
         if count == 0 { Err(Malformed::Syntax) } else { Ok(count) }
     }
 
     fn number(&mut self) -> Result<(), Malformed> {
         if self.peek() == Some(b'-') {
-            self.at += 1;
+            self.skip(1);
         }
         let begins_with_zero = self.peek() == Some(b'0');
         if self.digits()? > 1 && begins_with_zero {
             return Err(Malformed::Syntax);
         }
         if self.peek() == Some(b'.') {
-            self.at += 1;
+            self.skip(1);
             self.digits()?;
         }
         if matches!(self.peek(), Some(b'e' | b'E')) {
-            self.at += 1;
+            self.skip(1);
             if matches!(self.peek(), Some(b'+' | b'-')) {
-                self.at += 1;
+                self.skip(1);
             }
             self.digits()?;
         }
@@ -370,21 +389,27 @@ pub(super) fn looks_like(name: &str, known: &str) -> bool {
 /// The names of an object so far.
 #[derive(Default)]
 struct Names<'a> {
-    few: ArrayVec<Cow<'a, str>, FEW>,
-    many: HashSet<Cow<'a, str>>,
+    /// Written without escapes, as nearly all are.
+    few: ArrayVec<&'a str, FEW>,
+    many: Option<HashSet<Cow<'a, str>>>,
 }
 
 impl<'a> Names<'a> {
     /// Whether it is a new one.
     fn insert(&mut self, name: Cow<'a, str>) -> bool {
-        if self.many.is_empty() {
-            if self.few.contains(&name) {
-                return false;
+        match (&mut self.many, name) {
+            (Some(many), name) => many.insert(name),
+            (None, Cow::Borrowed(name)) if !self.few.is_full() => {
+                let is_new = !self.few.contains(&name);
+                self.few.push(name);
+                is_new
             }
-            let Err(full) = self.few.try_push(name) else { return true };
-            self.many.extend(self.few.drain(..));
-            return self.many.insert(full.element());
+            (None, name) => {
+                // As many as most such objects have: else all of them are moved again and again.
+                let many = self.many.insert(HashSet::with_capacity(4 * FEW));
+                many.extend(self.few.iter().copied().map(Cow::Borrowed));
+                many.insert(name)
+            }
         }
-        self.many.insert(name)
     }
 }

@@ -34,7 +34,7 @@ pub(crate) struct Exchange {
 /// What becomes of a request's body.
 #[derive(Debug)]
 pub(crate) enum Body {
-    /// There is to be none.
+    /// There is to be none, or no more of it.
     Absent,
     /// It goes on as it comes.
     Passes,

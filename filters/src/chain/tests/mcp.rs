@@ -214,7 +214,6 @@ fn a_message_that_may_not_go_on_is_answered_and_where_nobody_is_refused_logged()
         (Method::POST, &[("content-encoding", "gzip")], "415 deny media_type_unsupported"),
         (Method::POST, &[("origin", "https://evil.example")], "403 deny origin_denied"),
         (Method::GET, &[("mcp-name", "a"), ("mcp-name", "b")], "400 deny header_repeated"),
-        (Method::GET, &[("mcp-session-id", "stolen")], "404 deny session_unknown"),
     ] {
         let mut stage = mcp_stage();
         let sent = stage.send(&method, lines, agent(&[]), "");
@@ -288,6 +287,17 @@ fn a_session_is_given_and_taken_back_only_bound() {
         let at_origin = applied(&sent.headers, sent.edits.request(&sent.headers));
         assert_eq!(lines(&at_origin, "mcp-session-id"), ["s-1"]);
         assert_eq!((lines(&at_origin, "last-event-id").len(), at_origin.contains_key("expect")), (1, false));
+        let observing = Stage { site: observed(stage.site.clone()), resources: stage.resources.clone(), ..mcp_stage() };
+        let sent = observing.send(&method, &with, agent(&[]), CALL);
+        let at_origin = applied(&sent.headers, sent.edits.request(&sent.headers));
+        assert_eq!(lines(&at_origin, "mcp-session-id"), ["s-1"], "a mode that changes ends no session");
+        let sent = observing.send(&method, &[("mcp-session-id", "s-2")], agent(&[]), CALL);
+        let at_origin = applied(&sent.headers, sent.edits.request(&sent.headers));
+        assert_eq!((in_words(&sent.head), lines(&at_origin, "mcp-session-id")), ("goes on".into(), vec!["s-2".into()]));
+        assert_eq!(
+            in_words(&stage.send(&method, &[("mcp-session-id", "s-1")], agent(&[]), CALL).head),
+            "404 deny session_unknown"
+        );
         let other = Some(identity("agent-1", None, &[]));
         assert_eq!(in_words(&stage.send(&method, &with, other, CALL).head), "404 deny session_unknown");
     }

@@ -223,3 +223,37 @@ fn the_form_of_json_rpc_is_kept() {
         refuse(text, expected);
     }
 }
+
+/// What is accepted, the parser that most servers of this language have accepts too, and reads the same.
+#[test]
+fn whatever_is_read_another_parser_reads_alike() {
+    let seed = r#" {"jsonrpc":"2.0","id":"a\u00e9","method":"tools/call","params":{"name":"d\u0065l\ud83d\ude00","arguments":
+        {"a":[1,-0.5e+3,true,null,{"b":"\\\"/"}],"é":{}},"_meta":{"traceparent":"00-1"}}} "#;
+    let mut state = 7_u64;
+    let mut random = |below: usize| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(state >> 33).unwrap() % below
+    };
+    let alphabet = br#"{}[]",:\u0deE+-.9tfn aN"#;
+    let mut accepted = 0;
+    for _ in 0..200_000 {
+        let mut bytes = seed.as_bytes().to_vec();
+        for _ in 0..=random(3) {
+            let (at, byte) = (random(bytes.len()), alphabet[random(alphabet.len())]);
+            match random(3) {
+                0 => bytes[at] = byte,
+                1 => bytes.insert(at, byte),
+                _ => drop(bytes.remove(at)),
+            }
+        }
+        let Ok(message) = Message::read(&bytes) else { continue };
+        let other: serde_json::Value = serde_json::from_slice(&bytes)
+            .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&bytes)));
+        assert_eq!(other["method"].as_str(), message.method.as_deref());
+        assert_eq!(other["params"]["name"].as_str(), message.name.as_deref(), "{other}");
+        let arguments = message.arguments.map(|text| serde_json::from_str::<serde_json::Value>(text).unwrap());
+        assert_eq!(other["params"].get("arguments"), arguments.as_ref());
+        accepted += 1;
+    }
+    assert!(accepted > 10_000, "{accepted}");
+}
