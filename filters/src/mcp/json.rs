@@ -2,17 +2,17 @@
 //! the case of a letter tells from one that decides something, no half of a surrogate pair, no more depth than is needed.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
 
 use arrayvec::ArrayVec;
 
 use super::message::Malformed;
 
+mod names;
+
+use names::Names;
+
 /// Deepest nesting. Arguments of tools are seldom deeper than ten; parsers give up at some hundreds, each at its own.
 const DEPTH_MAX: u8 = 64;
-
-/// Members of an object that are compared one by one; of more of them a set is made.
-const FEW: usize = 16;
 
 /// An object, or what holds some, whose members decide something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -384,32 +384,4 @@ pub(super) fn looks_like(name: &str, known: &str) -> bool {
         other => other.to_ascii_lowercase(),
     };
     name.chars().map(folded).eq(known.chars().map(folded))
-}
-
-/// The names of an object so far.
-#[derive(Default)]
-struct Names<'a> {
-    /// Written without escapes, as nearly all are.
-    few: ArrayVec<&'a str, FEW>,
-    many: Option<HashSet<Cow<'a, str>>>,
-}
-
-impl<'a> Names<'a> {
-    /// Whether it is a new one.
-    fn insert(&mut self, name: Cow<'a, str>) -> bool {
-        match (&mut self.many, name) {
-            (Some(many), name) => many.insert(name),
-            (None, Cow::Borrowed(name)) if !self.few.is_full() => {
-                let is_new = !self.few.contains(&name);
-                self.few.push(name);
-                is_new
-            }
-            (None, name) => {
-                // As many as most such objects have: else all of them are moved again and again.
-                let many = self.many.insert(HashSet::with_capacity(4 * FEW));
-                many.extend(self.few.iter().copied().map(Cow::Borrowed));
-                many.insert(name)
-            }
-        }
-    }
 }
