@@ -1,6 +1,6 @@
 //! `lime reload` and `lime mode`: orders to a gateway that runs on this machine, over its control socket.
 
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{self, BufRead as _, BufReader, ErrorKind, Write as _};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -99,22 +99,39 @@ pub(crate) fn mode(arguments: &Mode) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Whether a gateway takes orders there.
-pub(crate) fn is_running(state: &Path) -> bool {
-    UnixStream::connect(state.join("control.sock")).is_ok()
+/// Gives an order to a gateway that has to run, and waits until it is carried out.
+fn order(state: &Path, order: &serde_json::Value) -> Result<Answer, Failure> {
+    let stream = connect(state).map_err(|cause| unanswered(state, &cause))?;
+    carry(stream, state, order)
 }
 
-/// Gives an order, and waits until it is carried out.
-pub(crate) fn order(state: &Path, order: &serde_json::Value) -> Result<Answer, Failure> {
-    let socket = state.join("control.sock");
-    let failed = |cause: &dyn std::fmt::Display| {
-        let text = format!(
-            "no gateway answers at {} ({cause}): is it running, and is this its user and its configuration?",
-            socket.display()
-        );
-        Failure::runtime(text)
-    };
-    let mut stream = UnixStream::connect(&socket).map_err(|cause| failed(&cause))?;
+/// The same where none may run: then `None`.
+pub(crate) fn order_if_running(state: &Path, order: &serde_json::Value) -> Result<Option<Answer>, Failure> {
+    match connect(state) {
+        Ok(stream) => carry(stream, state, order).map(Some),
+        // Of a process that was killed the socket is left.
+        Err(cause) if matches!(cause.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused) => Ok(None),
+        Err(cause) => Err(unanswered(state, &cause)),
+    }
+}
+
+fn connect(state: &Path) -> io::Result<UnixStream> {
+    UnixStream::connect(socket(state))
+}
+
+fn socket(state: &Path) -> PathBuf {
+    state.join("control.sock")
+}
+
+fn unanswered(state: &Path, cause: &dyn std::fmt::Display) -> Failure {
+    Failure::runtime(format!(
+        "no gateway answers at {} ({cause}): is it running, and is this its user and its configuration?",
+        socket(state).display()
+    ))
+}
+
+fn carry(mut stream: UnixStream, state: &Path, order: &serde_json::Value) -> Result<Answer, Failure> {
+    let failed = |cause: &dyn std::fmt::Display| unanswered(state, cause);
     stream.set_read_timeout(Some(ANSWER_TIMEOUT)).map_err(|cause| failed(&cause))?;
     writeln!(stream, "{order}").map_err(|cause| failed(&cause))?;
     let mut line = String::new();

@@ -123,3 +123,39 @@ async fn run(command: Command) -> Result<(), Failure> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_holds_together() {
+        Lime::command().debug_assert();
+    }
+
+    #[test]
+    fn pins_are_listed_unless_something_else_is_asked() {
+        let parses = |line: &str| Lime::try_parse_from(line.split(' ')).is_ok();
+        for line in [
+            "lime mcp pins",
+            "lime mcp pins --json",
+            "lime mcp pins list --site https://tools.example",
+            "lime mcp pins diff read -c other.toml",
+            "lime mcp pins accept read --hash 44136f",
+            "lime mcp pins accept --all --site https://tools.example/mcp",
+            "lime mcp pins forget read",
+        ] {
+            assert!(parses(line), "{line}");
+        }
+        for line in [
+            "lime mcp",
+            "lime mcp pins diff",
+            "lime mcp pins accept",
+            "lime mcp pins accept read --all",
+            "lime mcp pins accept --all --hash 44136f",
+            "lime mcp pins forget",
+        ] {
+            assert!(!parses(line), "{line}");
+        }
+    }
+}

@@ -47,7 +47,7 @@ enum Action {
         #[arg(required_unless_present = "all", conflicts_with = "all")]
         tool: Option<String>,
         /// Only if it is the definition whose hash begins so: the one that `diff` showed
-        #[arg(long, value_name = "HASH", requires = "tool")]
+        #[arg(long, value_name = "HASH", requires = "tool", conflicts_with = "all")]
         hash: Option<String>,
         /// Accept every change there is
         #[arg(long)]
@@ -65,10 +65,10 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let Arguments { action, site, config, json } = arguments;
     let server = gateway::load(config)?.server;
     let order = order(action.as_ref(), site.clone())?;
-    let mut pins = if control::is_running(&server.state) {
-        control::order(&server.state, &json!({ "command": "pins", "order": order }))?.pins
-    } else {
-        proxy::pins_at_rest(&server, &order).map_err(Failure::from_error)?
+    let line = json!({ "command": "pins", "order": order });
+    let mut pins = match control::order_if_running(&server.state, &line)? {
+        Some(answer) => answer.pins,
+        None => proxy::pins_at_rest(&server, &order).map_err(Failure::from_error)?,
     };
     pins.sort_by_key(|pin| match pin.state {
         PinState::Changed => 0,
