@@ -64,8 +64,8 @@ pub use identity::{Identity, Scopes, ShownAs, Trust};
 pub use limiter::Limiter;
 pub use mcp::{
     AnswerFault, AnswerFilter, AnswerForm, CacheScope, Call, Change, DEFINITION_BYTES_MAX, Definition, Difference,
-    Entry, Era, Kind, Listed, MCP_PROTOCOL_VERSION, MCP_SESSION_ID, Malformed, McpRuling, McpSessions, McpView,
-    Message, NotAccepted, Part, Pin, PinVerdict, Pins, Sight, Unreadable, arguments_digest, differences,
+    Entry, Era, Kind, Listed, MCP_METHODS, MCP_PROTOCOL_VERSION, MCP_SESSION_ID, Malformed, McpRuling, McpSessions,
+    McpView, Message, NotAccepted, Part, Pin, PinVerdict, Pins, Sight, Unreadable, arguments_digest, differences,
     has_token_in_query, redacted_arguments, shown,
 };
 pub use page::help;

@@ -37,7 +37,7 @@ pub use era::Era;
 pub(crate) use head::Refusal as HeadRefusal;
 pub use head::{MCP_PROTOCOL_VERSION, MCP_SESSION_ID, has_token_in_query};
 pub use listing::{CacheScope, Entry, Listed, Sight};
-pub use message::{Kind, Malformed, Message};
+pub use message::{Kind, MCP_METHODS, Malformed, Message};
 pub use object::Unreadable;
 pub use pins::{Change, NotAccepted, Pin, PinVerdict, Pins};
 pub use rules::{McpRuling, McpView};

@@ -115,9 +115,8 @@ pub struct Message<'a> {
     pub targets: Vec<(RuleKind, Cow<'a, str>)>,
 }
 
-/// Methods that are about something with rules of its own, or that all servers know. One that differs from them only in
-/// case may be one of them to some server.
-const KNOWN: [&str; 24] = [
+/// The methods of MCP, in both eras. One that differs from them only in case may be one of them to some server.
+pub const MCP_METHODS: [&str; 24] = [
     "initialize",
     "ping",
     "server/discover",
@@ -190,7 +189,10 @@ impl<'a> Message<'a> {
     fn find_targets(&mut self, members: &Members<'a>) -> Result<(), Malformed> {
         let Some(method) = self.method.as_deref() else { return Ok(()) };
         let looks_known = |known: &&&str| json::looks_like(method, known);
-        if method.is_empty() || method.contains('\0') || KNOWN.iter().find(looks_known).is_some_and(|k| *k != method) {
+        if method.is_empty()
+            || method.contains('\0')
+            || MCP_METHODS.iter().find(looks_known).is_some_and(|k| *k != method)
+        {
             return Err(Malformed::LookAlike);
         }
         let asked = |name: &Option<Cow<'a, str>>| name.clone().ok_or(Malformed::Params);

@@ -1,36 +1,7 @@
-use filters::DecisionWord;
+use filters::{DecisionWord, MCP_METHODS};
 use prometheus::{Error, IntCounterVec, IntGaugeVec};
 
 use super::maker::Maker;
-
-/// Methods that have a label of their own. Whatever else a client makes up is `other`, and a message that was refused
-/// unread has none.
-const METHODS: [&str; 24] = [
-    "initialize",
-    "ping",
-    "server/discover",
-    "tools/list",
-    "tools/call",
-    "resources/list",
-    "resources/templates/list",
-    "resources/read",
-    "resources/subscribe",
-    "resources/unsubscribe",
-    "prompts/list",
-    "prompts/get",
-    "completion/complete",
-    "subscriptions/listen",
-    "logging/setLevel",
-    "tasks/get",
-    "tasks/result",
-    "tasks/update",
-    "tasks/cancel",
-    "tasks/list",
-    "notifications/initialized",
-    "notifications/cancelled",
-    "notifications/progress",
-    "notifications/roots/list_changed",
-];
 
 /// What came to MCP endpoints.
 #[derive(Debug)]
@@ -55,8 +26,10 @@ impl Mcp {
         })
     }
 
+    /// Whatever else a client makes up is `other`; a message that was refused unread has none.
     pub(crate) fn count(&self, site: &str, method: Option<&str>, decision: DecisionWord) {
-        let method = method.map_or("", |method| METHODS.into_iter().find(|known| *known == method).unwrap_or("other"));
+        let method =
+            method.map_or("", |method| MCP_METHODS.into_iter().find(|known| *known == method).unwrap_or("other"));
         self.requests.with_label_values(&[site, method, decision.as_str()]).inc();
     }
 
