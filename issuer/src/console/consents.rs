@@ -9,8 +9,7 @@ use axum::response::{IntoResponse as _, Response};
 
 use super::pages::{ConsentLine, Consents, Problem, ScopeLine, SignInNotice};
 use super::sign_in;
-use crate::foundation::owner_sessions::signed_in;
-use crate::foundation::same_origin;
+use crate::foundation::owner_sessions::{Answered, answered, signed_in};
 use crate::modules::oauth::parameters::Parameters;
 use crate::modules::oauth::scope;
 use crate::reply::{Refusal, unavailable};
@@ -70,15 +69,14 @@ pub(crate) async fn withdraw(
 ) -> Result<Response, Refusal> {
     let now = UnixMillis::now();
     let said = Parameters::of_form(body).await?;
-    let field =
-        |name| said.one(name).map(Option::unwrap_or_default).map_err(|_| Refusal::Invalid("a field is repeated"));
-    let Some(owner) = signed_in(&service, &headers, now).await? else {
-        return Ok(sign_in::page(&service, &headers, HERE, None, Some(SignInNotice::Ended)));
+    let owner = match answered(&service, &headers, said.field("csrf")?, now).await? {
+        Answered::By(owner) => owner,
+        Answered::NoLonger => {
+            return Ok(sign_in::page(&service, &headers, HERE, None, Some(SignInNotice::Ended)));
+        }
+        Answered::Forged => return Ok(Problem::forged(service.issuer.clone()).into_response()),
     };
-    if !same_origin(&headers, &service.issuer) || !service.csrf.check(&owner.session, field("csrf")?) {
-        return Ok(Problem::forged(service.issuer.clone()).into_response());
-    }
-    let withdrawn = service.store.withdraw_consent(&owner.owner, field("id")?.to_owned(), now).await;
+    let withdrawn = service.store.withdraw_consent(&owner.owner, said.field("id")?.to_owned(), now).await;
     withdrawn.map_err(unavailable(Refusal::OwnerAuthUnavailable))?;
     let there = HeaderValue::from_static(HERE);
     let headers = [(header::LOCATION, there), (header::CACHE_CONTROL, HeaderValue::from_static("no-store"))];

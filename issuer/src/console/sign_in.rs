@@ -67,11 +67,9 @@ pub(crate) async fn sign_in(
 ) -> Result<Response, Refusal> {
     let now = UnixMillis::now();
     let said = Parameters::of_form(body).await?;
-    let field =
-        |name| said.one(name).map(Option::unwrap_or_default).map_err(|_| Refusal::Invalid("a field is repeated"));
-    let (user, password, next) = (field("user")?, field("password")?, safe(field("next")?));
+    let (user, password, next) = (said.field("user")?, said.field("password")?, safe(said.field("next")?));
     let form = cookies::form(&headers, &service.issuer).unwrap_or_default();
-    if !same_origin(&headers, &service.issuer) || !service.csrf.check(form, field("csrf")?) {
+    if !same_origin(&headers, &service.issuer) || !service.csrf.check(form, said.field("csrf")?) {
         return Ok(again(&service, &headers, next, user, SignInNotice::Stale));
     }
     let found = service.store.access(user).await.map_err(unavailable(Refusal::OwnerAuthUnavailable))?;
@@ -111,8 +109,7 @@ pub(crate) async fn sign_out(
 ) -> Result<Response, Refusal> {
     let said = Parameters::of_form(body).await?;
     let session = cookies::session(&headers, &service.issuer).unwrap_or_default();
-    let csrf = said.one("csrf").ok().flatten().unwrap_or_default();
-    if !same_origin(&headers, &service.issuer) || !service.csrf.check(session, csrf) {
+    if !same_origin(&headers, &service.issuer) || !service.csrf.check(session, said.field("csrf")?) {
         return Ok(Problem::forged(service.issuer.clone()).into_response());
     }
     if let Some(hash) = TokenHash::presented(session, Holder::OwnerSession) {

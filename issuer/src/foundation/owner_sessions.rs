@@ -6,7 +6,7 @@ use axum::http::HeaderMap;
 use passport::OwnerId;
 
 use crate::credentials::{Holder, TokenHash};
-use crate::foundation::cookies;
+use crate::foundation::{cookies, same_origin};
 use crate::reply::{Refusal, unavailable};
 use crate::service::Service;
 use crate::time::UnixMillis;
@@ -21,6 +21,28 @@ pub(crate) struct SignedIn {
     pub(crate) name: String,
     /// What the cookie holds. Forms are bound to it.
     pub(crate) session: String,
+}
+
+/// Whose answer a form of ours is.
+#[derive(Clone, Debug)]
+pub(crate) enum Answered {
+    By(SignedIn),
+    /// Of one who was signed in when it was made.
+    NoLonger,
+    /// Of somebody else's page, or of another session.
+    Forged,
+}
+
+/// Whose answer a form is that holds `csrf`.
+pub(crate) async fn answered(
+    service: &Service,
+    headers: &HeaderMap,
+    csrf: &str,
+    now: UnixMillis,
+) -> Result<Answered, Refusal> {
+    let Some(owner) = signed_in(service, headers, now).await? else { return Ok(Answered::NoLonger) };
+    let is_ours = same_origin(headers, &service.issuer) && service.csrf.check(&owner.session, csrf);
+    Ok(if is_ours { Answered::By(owner) } else { Answered::Forged })
 }
 
 /// The owner who asks, if one is signed in. Whoever is suspended is not.

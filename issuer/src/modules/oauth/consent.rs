@@ -14,8 +14,7 @@ use super::parameters::Parameters;
 use super::scope;
 use crate::console::pages::{self, Advice, AskedScope, Destination, Naming, Problem, ScopeLine};
 use crate::credentials::{Holder, Token};
-use crate::foundation::owner_sessions::{SignedIn, signed_in};
-use crate::foundation::same_origin;
+use crate::foundation::owner_sessions::{Answered, SignedIn, answered};
 use crate::reply::{Refusal, unavailable};
 use crate::service::Service;
 use crate::store::{ConsentRecord, Grant, NewCode, NewConsent};
@@ -40,22 +39,19 @@ pub(crate) async fn consent(
 ) -> Result<Response, Refusal> {
     let now = UnixMillis::now();
     let said = Parameters::of_form(body).await?;
-    let one = |name| said.one(name).map_err(|_| Refusal::Invalid("a field is repeated"));
-    let Some(owner) = signed_in(&service, &headers, now).await? else {
-        return Ok(Problem::session_ended(service.issuer.clone()).into_response());
+    let owner = match answered(&service, &headers, said.field("csrf")?, now).await? {
+        Answered::By(owner) => owner,
+        Answered::NoLonger => return Ok(Problem::session_ended(service.issuer.clone()).into_response()),
+        Answered::Forged => return Ok(Problem::forged(service.issuer.clone()).into_response()),
     };
-    if !same_origin(&headers, &service.issuer) || !service.csrf.check(&owner.session, one("csrf")?.unwrap_or_default())
-    {
-        return Ok(Problem::forged(service.issuer.clone()).into_response());
-    }
     // Whatever the page showed: what is granted is what this form says, judged anew.
     let asked = match Asked::read(&service, &said, now).await {
         Ok(asked) => asked,
         Err(not_asked) => return Ok(refused(&service, not_asked)),
     };
-    match one("decision")? {
-        Some("allow") => {
-            let wants = one("remember")? == Some("yes") && asked.can_be_remembered();
+    match said.field("decision")? {
+        "allow" => {
+            let wants = said.field("remember")? == "yes" && asked.can_be_remembered();
             let remember = if wants { Remember::Yes } else { Remember::No };
             give(&service, asked, &owner, remember, now).await
         }

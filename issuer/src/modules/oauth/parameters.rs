@@ -35,6 +35,11 @@ impl Parameters {
         if values.next().is_some() { Err(Repeated) } else { Ok(value.filter(|value| !value.is_empty())) }
     }
 
+    /// What a field of a form of ours holds; nothing where it is left out.
+    pub(crate) fn field(&self, name: &str) -> Result<&str, Refusal> {
+        self.one(name).map(Option::unwrap_or_default).map_err(|Repeated| Refusal::Invalid("a field is repeated"))
+    }
+
     /// Those among `names`, with their values: what a form carries along.
     pub(crate) fn only(&self, names: &[&str]) -> Vec<(String, String)> {
         self.0.iter().filter(|(name, _)| names.contains(&name.as_str())).cloned().collect()
