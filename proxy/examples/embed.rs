@@ -3,16 +3,13 @@
 //!
 //! `cargo run -p lime-proxy --example embed -- 127.0.0.1:8000 lime.toml`
 
-use std::{env, error::Error, path::Path, time::Duration};
+use std::{env, error::Error, path::Path};
 
 use async_trait::async_trait;
-use bytes::Bytes;
-use filters::Reason;
-use http::HeaderMap;
 use lime_proxy::{Context, Gate, Gateway};
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::prelude::{HttpPeer, Opt, Server, http_proxy_service};
-use pingora::proxy::{FailToProxy, ProxyHttp, Session};
+use pingora::proxy::{ProxyHttp, Session};
 
 struct Mine {
     gate: Gate,
@@ -49,44 +46,8 @@ impl ProxyHttp for Mine {
         self.gate.upstream_request_filter(s, r, c)
     }
 
-    async fn request_body_filter(
-        &self,
-        s: &mut Session,
-        body: &mut Option<Bytes>,
-        end: bool,
-        c: &mut Context,
-    ) -> pingora::Result<()> {
-        self.gate.request_body_filter(s, body, end, c).await
-    }
-
     async fn response_filter(&self, s: &mut Session, r: &mut ResponseHeader, c: &mut Context) -> pingora::Result<()> {
         self.gate.response_filter(s, r, c).await
-    }
-
-    fn response_body_filter(
-        &self,
-        _: &mut Session,
-        body: &mut Option<Bytes>,
-        end: bool,
-        c: &mut Context,
-    ) -> pingora::Result<Option<Duration>> {
-        self.gate.response_body_filter(body, end, c);
-        Ok(None)
-    }
-
-    async fn response_trailer_filter(
-        &self,
-        _: &mut Session,
-        _: &mut HeaderMap,
-        c: &mut Context,
-    ) -> pingora::Result<Option<Bytes>> {
-        Ok(self.gate.response_trailer_filter(c))
-    }
-
-    async fn fail_to_proxy(&self, s: &mut Session, e: &pingora::Error, c: &mut Context) -> FailToProxy {
-        let error_code =
-            self.gate.fail_to_proxy(s, c, Some(Reason::UpstreamFailed), e.etype().as_str().to_owned()).await;
-        FailToProxy { error_code, can_reuse_downstream: false }
     }
 
     async fn logging(&self, session: &mut Session, _: Option<&pingora::Error>, ctx: &mut Context) {

@@ -48,14 +48,23 @@ const WRITE_TIMEOUT: Duration = Duration::from_secs(60);
 /// What the gateway does, as steps that any `ProxyHttp` can call from the callbacks of the same names: a proxy of one's
 /// own becomes a gateway by keeping a [`Context`] in its `CTX` and calling these. Cheap to clone.
 ///
-/// A site with an MCP endpoint needs all of them: what a message may ask is decided in `request_body_filter` as well, and
-/// `fail_to_proxy` tells it when it may not.
+/// An MCP endpoint is refused (403 `message_unseen`) by a proxy that has not said with
+/// [`judging_messages`](Self::judging_messages) that it lets the gate see messages and their answers.
 ///
 /// `upstream_peer` is not among them: where a request goes is the proxy's own affair. Open streams of an agent that is
 /// suspended are closed only by [`Gateway::serve`](crate::Gateway::serve), which owns the connections.
 #[derive(Clone)]
 pub struct Gate {
     shared: Arc<Shared>,
+    messages: Messages,
+}
+
+/// What a gate sees of the messages at MCP endpoints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Messages {
+    /// Nobody said that it would.
+    Unseen,
+    Judged,
 }
 
 /// What a gate is made of.
@@ -84,7 +93,19 @@ pub(crate) struct Shared {
 
 impl Gate {
     pub(crate) fn new(shared: Shared) -> Self {
-        Self { shared: Arc::new(shared) }
+        Self { shared: Arc::new(shared), messages: Messages::Unseen }
+    }
+
+    /// The same gate for a proxy that calls [`request_body_filter`](Self::request_body_filter),
+    /// [`response_body_filter`](Self::response_body_filter), [`response_trailer_filter`](Self::response_trailer_filter) and
+    /// [`fail_to_proxy`](Self::fail_to_proxy) as well: messages at MCP endpoints are judged there, and lists filtered.
+    #[must_use]
+    pub fn judging_messages(self) -> Self {
+        Self { messages: Messages::Judged, ..self }
+    }
+
+    pub(crate) fn judges_messages(&self) -> bool {
+        self.messages == Messages::Judged
     }
 
     /// A context for a request that begins now: call it in `new_ctx`. It is counted as in flight until it is dropped.

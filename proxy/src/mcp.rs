@@ -48,6 +48,9 @@ impl Gate {
         if mode == Mode::Off {
             return Ok(None);
         }
+        if !self.judges_messages() {
+            return Ok((mode == Mode::Enforce).then(|| unseen(session, context, &site)));
+        }
         let identity = context.decision().identity.clone();
         context.mcp = Some(Box::new(Exchange::new(endpoint, identity, mode)));
         let length = downstream::declared_length(session);
@@ -243,6 +246,14 @@ impl Gate {
         }
         Ok(())
     }
+}
+
+/// The answer of a gate that would let pass what nobody has judged.
+fn unseen(session: &Session, context: &mut Context, site: &Site) -> Reply {
+    let reason = Reason::MessageUnseen;
+    context.decision.word = reason.decision_word();
+    context.decision.reason = Some(reason);
+    refuse_form(Some(site), reason, context.request_id(), Accepts::of(&session.req_header().headers))
 }
 
 impl Context {

@@ -306,7 +306,7 @@ fn proxy(
 ) -> Service<impl pingora::apps::ServerApp + Send + Sync + 'static> {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let conf = ServerConf { threads, upstream_keepalive_pool_size: IDLE_CONNECTIONS, ..ServerConf::default() };
-    let mut app = http_proxy(&Arc::new(conf), GatewayProxy::new(gate.clone()));
+    let mut app = http_proxy(&Arc::new(conf), GatewayProxy::new(gate.clone().judging_messages()));
     // Else a client of HTTP/2 that asks nothing, or begins headers and goes no further, keeps its place for ever.
     let mut options = HttpServerOptions::default();
     options.h2_idle_timeout = Some(Duration::from_secs(KEEPALIVE_SECONDS));

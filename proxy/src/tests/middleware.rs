@@ -1,6 +1,6 @@
 //! The gate in somebody else's proxy.
 
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::os::fd::IntoRawFd as _;
 use std::sync::Arc;
 
@@ -23,9 +23,10 @@ use super::origin::Origin;
 use super::rig::guarded;
 use crate::{Context, Gate, Gateway};
 
+/// A proxy of somebody's own; whether it lets messages be judged is its gate's to say.
 struct Theirs {
     gate: Gate,
-    origin: std::net::SocketAddr,
+    origin: SocketAddr,
 }
 
 #[async_trait]
@@ -112,20 +113,13 @@ async fn another_proxy_becomes_a_gateway_by_calling_the_gate() {
     endpoint.unlisted = Unlisted::Deny;
     let sites = vec![Site { mcp: vec![Arc::new(endpoint)], ..site }];
     let gateway = Gateway::prepare_with_log(Config::new(server, sites), std::io::sink()).unwrap();
-    let theirs = Theirs { gate: gateway.gate(), origin: origin.address };
+    let gate = gateway.gate();
     let (ready, is_ready) = oneshot::channel();
     tokio::spawn(gateway.keep_up_to_date(move || ready.send(()).unwrap()));
     is_ready.await.unwrap();
-
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.set_nonblocking(true).unwrap();
-    let address = listener.local_addr().unwrap();
-    let mut service = http_proxy_service(&Arc::new(ServerConf::default()), theirs);
-    service.add_tcp(&address.to_string());
-    let mut fds = Fds::new();
-    fds.add(address.to_string(), listener.into_raw_fd());
     let (_shutdown, is_shutdown) = watch::channel(false);
-    tokio::spawn(async move { service.start_service(Some(Arc::new(Mutex::new(fds))), is_shutdown, 1).await });
+    let serve = |gate| serve(Theirs { gate, origin: origin.address }, is_shutdown.clone());
+    let address = serve(gate.clone().judging_messages());
 
     let mut client = Client::connect(address).await;
     client.request("GET", "/agents/x", &[]).await;
@@ -163,4 +157,26 @@ async fn another_proxy_becomes_a_gateway_by_calling_the_gate() {
             assert_eq!(answer.body.contains("Method not found"), !is_let_in, "{method} {framing}");
         }
     }
+
+    // A proxy that does not say that it lets messages be judged gets none through.
+    let mut client = Client::connect(serve(gate)).await;
+    let fields = ["Content-Type: application/json", "Content-Length: 2", &issuer.bearer("agent-1")];
+    client.request("POST", "/mcp", &fields).await;
+    client.write(b"{}").await;
+    let answer = client.answer().await;
+    assert_eq!(answer.status, 403);
+    assert!(answer.body.contains("message_unseen"), "{}", answer.body);
+}
+
+/// Where a proxy of somebody's own listens from now on.
+fn serve(theirs: Theirs, is_shutdown: watch::Receiver<bool>) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let address = listener.local_addr().unwrap();
+    let mut service = http_proxy_service(&Arc::new(ServerConf::default()), theirs);
+    service.add_tcp(&address.to_string());
+    let mut fds = Fds::new();
+    fds.add(address.to_string(), listener.into_raw_fd());
+    tokio::spawn(async move { service.start_service(Some(Arc::new(Mutex::new(fds))), is_shutdown, 1).await });
+    address
 }
