@@ -200,7 +200,7 @@ fn an_idle_gateway_is_small() {
     let scene = Scene::new(&origin.url);
     assert_eq!(scene.protected().bearer(&scene.token()).send().status, 200);
     let kib = scene.gateway.process.anonymous_bytes() / 1024;
-    assert!(kib <= 32 * 1024, "{kib} KiB resident");
+    assert!(kib <= 24 * 1024, "{kib} KiB resident");
 }
 
 #[test]
