@@ -1,5 +1,7 @@
 //! Clients: those that registered themselves (RFC 7591), and those of an operator, each of which speaks for an agent.
 
+use std::time::Duration;
+
 use passport::AgentId;
 
 use super::database::{StoreError, Tx, Value};
@@ -9,6 +11,9 @@ use super::revocations::end_credentials;
 use super::{AuditRow, Store, audit};
 use crate::credentials::TokenHash;
 use crate::time::UnixMillis;
+
+/// A client that refreshes every few minutes need not be written each time.
+const TOUCHED_EACH: Duration = Duration::from_secs(24 * 3600);
 
 /// How a client shows that it is the one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -108,7 +113,8 @@ impl Store {
         self.database.rows(sql, &[]).await?.into_iter().map(record).collect()
     }
 
-    /// Lets a client that registered itself live until `expires_at`; never shorter than it would.
+    /// Lets a client that registered itself live until `expires_at`. Nothing is written for a day or less, and it never
+    /// lives shorter than it would.
     pub(crate) async fn touch_client(
         &self,
         id: String,
@@ -116,12 +122,13 @@ impl Store {
         now: UnixMillis,
     ) -> Result<(), StoreError> {
         let sql = "UPDATE clients SET expires_at = $2
-                   WHERE id = $1 AND expires_at < $2 AND (expires_at > $3 OR EXISTS
+                   WHERE id = $1 AND expires_at < $4 AND (expires_at > $3 OR EXISTS
                          (SELECT 1 FROM grants g
                           WHERE g.client_id = clients.id AND g.ended_at IS NULL AND g.expires_at > $3))";
         self.database
             .write(move |tx| {
-                let values: [Value; 3] = [id.as_str().into(), expires_at.into(), now.into()];
+                let values: [Value; 4] =
+                    [id.as_str().into(), expires_at.into(), now.into(), expires_at.minus(TOUCHED_EACH).into()];
                 Box::pin(async move { tx.execute(sql, &values).await.map(drop) })
             })
             .await

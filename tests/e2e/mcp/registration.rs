@@ -66,6 +66,29 @@ fn a_client_is_told_what_was_made_of_its_wishes() {
     }
 }
 
+/// When a client is forgotten unless it is used.
+fn end_of(scene: &Scene, client: &Client) -> String {
+    let all = scene.issuer.list(&["client", "list"]);
+    let found = all.iter().find(|found| found["id"] == *client.id).expect("it is listed");
+    found["expires_at"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_client_lives_longer_for_what_an_owner_gave_it_and_not_for_being_named() {
+    let scene = Scene::new();
+    let client = Client::register(&scene);
+    let end = end_of(&scene, &client);
+    refused(&client.redeem(&scene, "nonsense", &[]), 400, "invalid_grant");
+    refused(&client.refresh(&scene, "nonsense", &[]), 400, "invalid_grant");
+    assert_eq!(client.revoke(&scene, "nonsense").status, 200);
+    assert_eq!(end_of(&scene, &client), end);
+    let tokens = client.tokens(&scene, "mcp:read");
+    let later = end_of(&scene, &client);
+    assert!(later > end, "{later} {end}");
+    client.refresh(&scene, &tokens.refresh, &[]);
+    assert_eq!(end_of(&scene, &client), later, "not for every refresh");
+}
+
 #[test]
 fn a_client_that_is_gone_is_told_to_register_again() {
     let scene = Scene::new();

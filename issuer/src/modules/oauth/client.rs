@@ -1,6 +1,7 @@
 //! Whom a `client_id` names: a client that registered, one of an operator, or one that a document on the web describes.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use passport::{AgentId, ClientKeys};
 
@@ -12,6 +13,9 @@ use crate::credentials::TokenHash;
 use crate::service::Service;
 use crate::store::{ClientAuth, StoreError};
 use crate::time::UnixMillis;
+
+/// A client that registered itself and is used lives on for so long.
+const USED_TTL: Duration = Duration::from_hours(90 * 24);
 
 /// A client that is known.
 #[derive(Clone, Debug)]
@@ -90,4 +94,18 @@ pub(crate) async fn find(service: &Service, id: &str, now: UnixMillis) -> Result
     };
     let origin = record.agent.map_or(Origin::Registered, Origin::Operator);
     Ok(Client { id: record.id, name: record.name, redirect_uris, proof, origin })
+}
+
+/// Notes that a client was used: what an owner granted was redeemed. Anybody can name a client, so that alone keeps none.
+pub(super) async fn was_used(service: &Service, client: &Client, now: UnixMillis) {
+    match client.origin {
+        Origin::Registered => {
+            let touched = service.store.touch_client(client.id.clone(), now.plus(USED_TTL), now).await;
+            // What was redeemed is used up: the client is not to go without its tokens for this.
+            if let Err(error) = touched {
+                tracing::error!(error = &error as &dyn std::error::Error, "store failed");
+            }
+        }
+        Origin::Operator(_) | Origin::Document { .. } => {}
+    }
 }

@@ -5,7 +5,7 @@ use aws_lc_rs::digest;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use super::client::{Client, Origin};
+use super::client::{self, Client, Origin};
 use super::parameters::Parameters;
 use super::refresh_grant::REFRESH_TTL;
 use super::resource;
@@ -60,6 +60,7 @@ pub(super) async fn redeem(
         }
         Redeemed::Unknown => return Err(NO_CODE),
     };
+    client::was_used(service, client, now).await;
     let minting = Minting {
         agent: &grant.agent,
         client: &grant.client,

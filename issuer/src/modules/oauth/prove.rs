@@ -1,13 +1,11 @@
 //! Which client asks at the token endpoint, once it has shown that it is itself (RFC 6749 §3.2.1).
 
-use std::time::Duration;
-
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use passport::ClientKeys;
 use secrecy::ExposeSecret as _;
 
-use super::client::{self, Client, Origin, Proof, UnknownClient};
+use super::client::{self, Client, Proof, UnknownClient};
 use super::client_assertion::Assertions;
 use super::client_auth::{BadClientAuth, ClientCredentials, Presented};
 use super::metadata::BASE;
@@ -17,9 +15,6 @@ use crate::credentials::{Holder, TokenHash};
 use crate::request::one_header;
 use crate::service::Service;
 use crate::time::UnixMillis;
-
-/// A registered client that is used lives on for so long.
-const CLIENT_TTL: Duration = Duration::from_hours(90 * 24);
 
 /// The endpoints that ask clients who they are; each may be the audience of an assertion (RFC 7523 §3).
 const ENDPOINTS: [&str; 2] = ["token", "revoke"];
@@ -79,9 +74,6 @@ pub(super) async fn client(
         ) => {
             return Err(wrong("this client authenticates with private_key_jwt"));
         }
-    }
-    if found.origin == Origin::Registered {
-        service.store.touch_client(found.id.clone(), now.plus(CLIENT_TTL), now).await.map_err(TokenError::store)?;
     }
     Ok(found)
 }

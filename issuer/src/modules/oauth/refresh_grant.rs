@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::client::Client;
+use super::client::{self, Client};
 use super::parameters::Parameters;
 use super::resource;
 use super::scope;
@@ -63,6 +63,7 @@ pub(super) async fn refresh(
         }
         Rotated::Unknown => return Err(NO_TOKEN),
     };
+    client::was_used(service, client, now).await;
     let minting = Minting {
         agent: &grant.agent,
         client: &grant.client,

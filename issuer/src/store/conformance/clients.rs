@@ -50,7 +50,11 @@ fn a_client_lives_while_it_is_used_and_while_a_grant_stands() {
         for name in ["c", "idle", "used"] {
             store.register_client(client(name, Some(after(60))), 100).await.unwrap();
         }
-        store.touch_client("used".to_owned(), after(120), after(59)).await.unwrap();
+        let day = 24 * 3600;
+        store.touch_client("used".to_owned(), after(60 + day), after(59)).await.unwrap();
+        assert_eq!(store.client("used", NOW).await.unwrap().unwrap().expires_at, Some(after(60)), "not for a day");
+        let touched = 120 + day;
+        store.touch_client("used".to_owned(), after(touched), after(59)).await.unwrap();
         store.touch_client("used".to_owned(), after(90), after(59)).await.unwrap();
         let agent = consented(&store, "k", "p", URL, NOW).await;
         let grant = Grant {
@@ -72,20 +76,20 @@ fn a_client_lives_while_it_is_used_and_while_a_grant_stands() {
         for (name, secs, expected) in [
             ("idle", 59, true),
             ("idle", 60, false),
-            ("used", 119, true),
-            ("used", 120, false),
+            ("used", touched - 1, true),
+            ("used", touched, false),
             ("c", 199, true),
             ("c", 200, false),
         ] {
             assert_eq!(lives(name, secs).await, expected, "{name} {secs}");
         }
-        store.touch_client("idle".to_owned(), after(500), after(60)).await.unwrap();
+        store.touch_client("idle".to_owned(), after(2 * day), after(60)).await.unwrap();
         assert!(!lives("idle", 61).await, "the dead are not woken");
-        assert_eq!(store.forget_clients(after(150)).await.unwrap(), 2, "c is spared");
-        store.touch_client("c".to_owned(), after(180), after(150)).await.unwrap();
+        assert_eq!(store.forget_clients(after(150)).await.unwrap(), 1, "c is spared");
+        store.touch_client("c".to_owned(), after(2 * day), after(150)).await.unwrap();
         store.end_family("f".to_owned(), "revoked", after(151)).await.unwrap();
-        assert!(lives("c", 179).await);
-        assert_eq!(store.forget_clients(after(180)).await.unwrap(), 1);
+        assert!(lives("c", 2 * day - 1).await);
+        assert_eq!(store.forget_clients(after(2 * day)).await.unwrap(), 2);
         assert_eq!(store.client("c", NOW).await.unwrap(), None);
     });
 }
