@@ -134,6 +134,20 @@ fn a_refresh_gives_less_but_never_more() {
 }
 
 #[test]
+fn what_is_shown_while_a_site_is_suspended_is_not_used_up() {
+    let scene = Scene::new();
+    let client = Client::register(&scene);
+    let tokens = client.tokens(&scene, "mcp:read");
+    let code = client.code(&scene, "mcp:read");
+    scene.issuer.operate(&["site", "suspend", &scene.site.id]);
+    refused(&client.refresh(&scene, &tokens.refresh, &[]), 400, "invalid_target");
+    refused(&client.redeem(&scene, &code, &[]), 400, "invalid_target");
+    scene.issuer.operate(&["site", "resume", &scene.site.id]);
+    assert_eq!(client.redeem(&scene, &code, &[]).status, 200);
+    assert_eq!(client.refresh(&scene, &tokens.refresh, &[]).status, 200);
+}
+
+#[test]
 fn a_refresh_token_is_for_its_client_and_its_resource() {
     let scene = Scene::new();
     let (client, other) = (Client::register(&scene), Client::register(&scene));

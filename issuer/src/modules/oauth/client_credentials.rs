@@ -2,7 +2,7 @@
 
 use super::client::{Client, Origin};
 use super::parameters::Parameters;
-use super::token::{Issued, Minting, mint};
+use super::token::{Issued, Minting, admit, mint};
 use super::token_error::TokenError;
 use super::{resource, scope};
 use crate::service::Service;
@@ -25,6 +25,6 @@ pub(super) async fn issue(
         return Err(TokenError::Denied("the site of this resource is not on the agent's list"));
     }
     let scope = scope::join(&scopes);
-    let minting = Minting { agent, client: &client.id, resource: &resource.url, scope: &scope, grant: None };
-    mint(service, minting, now).await
+    let admitted = admit(service, agent, &resource.url).await?;
+    mint(service, &admitted, Minting { client: &client.id, scope: &scope, grant: None }, now).await
 }

@@ -9,7 +9,7 @@ use super::client::{self, Client, Origin};
 use super::parameters::Parameters;
 use super::refresh_grant::REFRESH_TTL;
 use super::resource;
-use super::token::{Issued, Minting, mint};
+use super::token::{Issued, Minting, admit, mint};
 use super::token_error::TokenError;
 use crate::credentials::{Holder, Token, TokenHash};
 use crate::reply::Refusal;
@@ -50,6 +50,7 @@ pub(super) async fn redeem(
     {
         return Err(TokenError::Target("the code is for another resource"));
     }
+    let admitted = admit(service, &found.grant.agent, &found.grant.resource).await?;
     let refresh = Token::generate(Holder::Refresh).ok_or(TokenError::Refused(Refusal::TokenNotIssued))?;
     let new = NewRefresh { hash: refresh.hash(), expires_at: now.plus(REFRESH_TTL) };
     let grant = match service.store.redeem_code(hash, Some(new), now).await.map_err(TokenError::store)? {
@@ -61,15 +62,9 @@ pub(super) async fn redeem(
         Redeemed::Unknown => return Err(NO_CODE),
     };
     client::was_used(service, client, now).await;
-    let minting = Minting {
-        agent: &grant.agent,
-        client: &grant.client,
-        resource: &grant.resource,
-        scope: &grant.scope,
-        grant: Some(&grant.id),
-    };
-    let issued = mint(service, minting, now).await?;
-    // Signing takes a while, in which somebody may have shown the code again.
+    let minting = Minting { client: &grant.client, scope: &grant.scope, grant: Some(&grant.id) };
+    let issued = mint(service, &admitted, minting, now).await?;
+    // Signing takes a while, in which somebody may have shown the code again, or the agent been suspended.
     if !service.store.family_stands(&grant.id).await.map_err(TokenError::store)? {
         return Err(NO_CODE);
     }

@@ -7,7 +7,7 @@ use super::client::{self, Client};
 use super::parameters::Parameters;
 use super::resource;
 use super::scope;
-use super::token::{Issued, Minting, mint};
+use super::token::{Issued, Minting, admit, mint};
 use super::token_error::TokenError;
 use crate::credentials::{Holder, Token, TokenHash};
 use crate::reply::Refusal;
@@ -45,6 +45,7 @@ pub(super) async fn refresh(
     }
     let scope = scope::narrowed(&known.scope, said.one("scope")?)
         .map_err(|_| TokenError::Scope("more is asked for than was granted"))?;
+    let admitted = admit(service, &known.agent, &known.resource).await?;
     let failed = || TokenError::Refused(Refusal::TokenNotIssued);
     let fresh = Token::generate(Holder::Refresh).ok_or_else(failed)?;
     let name = format!("{SEALED_FOR}{}", hash.as_str());
@@ -64,14 +65,8 @@ pub(super) async fn refresh(
         Rotated::Unknown => return Err(NO_TOKEN),
     };
     client::was_used(service, client, now).await;
-    let minting = Minting {
-        agent: &grant.agent,
-        client: &grant.client,
-        resource: &grant.resource,
-        scope: &scope,
-        grant: Some(&grant.id),
-    };
-    let issued = mint(service, minting, now).await?;
+    let minting = Minting { client: &grant.client, scope: &scope, grant: Some(&grant.id) };
+    let issued = mint(service, &admitted, minting, now).await?;
     // Signing takes a while, in which the family may have ended.
     if !service.store.family_stands(&grant.id).await.map_err(TokenError::store)? {
         return Err(NO_TOKEN);

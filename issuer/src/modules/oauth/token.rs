@@ -17,7 +17,7 @@ use super::{client_credentials, code_grant, cors, domain_token, prove, refresh_g
 use crate::core::passports::ForResource;
 use crate::reply::Refusal;
 use crate::service::Service;
-use crate::store::Standing;
+use crate::store::{CallerRecord, ResourceRecord, Standing};
 use crate::time::UnixMillis;
 
 /// A token, as RFC 6749 §5.1 gives it.
@@ -57,19 +57,14 @@ async fn granted(service: &Service, parts: &Parts, body: Body) -> Result<Issued,
     }
 }
 
-/// What an access token is to say, once it is settled that there will be one.
-pub(super) struct Minting<'a> {
-    pub(super) agent: &'a AgentId,
-    pub(super) client: &'a str,
-    pub(super) resource: &'a str,
-    pub(super) scope: &'a str,
-    /// The grant it comes from, which its `jti` begins with.
-    pub(super) grant: Option<&'a str>,
+/// An agent and a resource that stand, as they were looked at before anything was used up for them.
+pub(super) struct Admitted {
+    agent: CallerRecord,
+    resource: ResourceRecord,
 }
 
-/// Signs an access token for an agent, as agent and resource stand now.
-pub(super) async fn mint(service: &Service, minting: Minting<'_>, now: UnixMillis) -> Result<Issued, TokenError> {
-    let Minting { agent, client, resource, scope, grant } = minting;
+/// Judges agent and resource. A code or a refresh token that is shown while one of them is suspended keeps its worth.
+pub(super) async fn admit(service: &Service, agent: &AgentId, resource: &str) -> Result<Admitted, TokenError> {
     let agent = service.store.agent(agent).await.map_err(TokenError::store)?;
     let agent = agent.ok_or(TokenError::Grant("the agent is gone"))?;
     if agent.standing != Standing::Active {
@@ -79,9 +74,29 @@ pub(super) async fn mint(service: &Service, minting: Minting<'_>, now: UnixMilli
     if resource.standing != Standing::Active {
         return Err(TokenError::Target("the site of this resource is suspended"));
     }
+    Ok(Admitted { agent, resource })
+}
+
+/// What an access token says beside for whom and where.
+pub(super) struct Minting<'a> {
+    pub(super) client: &'a str,
+    pub(super) scope: &'a str,
+    /// The grant it comes from, which its `jti` begins with.
+    pub(super) grant: Option<&'a str>,
+}
+
+/// Signs an access token.
+pub(super) async fn mint(
+    service: &Service,
+    admitted: &Admitted,
+    minting: Minting<'_>,
+    now: UnixMillis,
+) -> Result<Issued, TokenError> {
+    let Minting { client, scope, grant } = minting;
+    let Admitted { agent, resource } = admitted;
     let key = Arc::clone(&service.keys.load().active);
-    let claims = ForResource { resource: &resource, client, scope, grant };
-    let access_token = service.signer.resource(key, &agent, claims, now).await;
+    let claims = ForResource { resource, client, scope, grant };
+    let access_token = service.signer.resource(key, agent, claims, now).await;
     Ok(Issued {
         access_token: access_token.map_err(|_| TokenError::Refused(Refusal::TokenNotIssued))?,
         token_type: "Bearer",
