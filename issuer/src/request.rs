@@ -1,4 +1,7 @@
-//! What a request may look like: one header of a name, a body of bounded size, an id that is one.
+//! What a request may look like: one header of a name, a body of bounded size, an id that is one, and in [`parameters`]
+//! what forms and queries say.
+
+pub(crate) mod parameters;
 
 use std::time::Duration;
 

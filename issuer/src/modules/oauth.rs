@@ -12,7 +12,6 @@ pub(crate) mod client_metadata;
 pub(crate) mod consent;
 pub(crate) mod cors;
 pub(crate) mod metadata;
-pub(crate) mod parameters;
 pub(crate) mod redirect_uri;
 pub(crate) mod register;
 pub(crate) mod revoke;

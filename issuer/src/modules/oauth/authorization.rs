@@ -6,10 +6,10 @@
 use axum::http::StatusCode;
 
 use super::client::{self, Client, Origin, UnknownClient};
-use super::parameters::{Parameters, Repeated};
 use super::redirect_uri::RedirectUri;
 use super::resource;
 use super::scope;
+use crate::request::parameters::{Parameters, Repeated};
 use crate::service::Service;
 use crate::store::{ResourceRecord, Scope, Standing};
 use crate::time::UnixMillis;

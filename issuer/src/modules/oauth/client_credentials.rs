@@ -1,10 +1,10 @@
 //! `grant_type=client_credentials` (RFC 6749 §4.4): a client that an operator added acts in the name of its agent.
 
 use super::client::{Client, Origin};
-use super::parameters::Parameters;
 use super::token::{Issued, Minting, admit, mint};
 use super::token_error::TokenError;
 use super::{resource, scope};
+use crate::request::parameters::Parameters;
 use crate::service::Service;
 use crate::time::UnixMillis;
 

@@ -6,13 +6,13 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::client::{self, Client, Origin};
-use super::parameters::Parameters;
 use super::refresh_grant::REFRESH_TTL;
 use super::resource;
 use super::token::{Issued, Minting, admit, mint};
 use super::token_error::TokenError;
 use crate::credentials::{Holder, Token, TokenHash};
 use crate::reply::Refusal;
+use crate::request::parameters::Parameters;
 use crate::service::Service;
 use crate::store::{NewRefresh, Redeemed};
 use crate::time::UnixMillis;

@@ -10,12 +10,12 @@ use axum::response::{IntoResponse as _, Response};
 
 use super::authorization::{Asked, AuthorizationError, CARRIED, NotAsked};
 use super::client::Origin;
-use super::parameters::Parameters;
 use super::scope;
 use crate::console::pages::{self, Advice, AskedScope, Destination, Naming, Problem, ScopeLine};
 use crate::credentials::{Holder, Token};
 use crate::foundation::owner_sessions::{Answered, SignedIn, answered};
 use crate::reply::{Refusal, unavailable};
+use crate::request::parameters::Parameters;
 use crate::service::Service;
 use crate::store::{ConsentRecord, Grant, NewCode, NewConsent};
 use crate::time::UnixMillis;

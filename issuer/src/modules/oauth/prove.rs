@@ -9,10 +9,10 @@ use super::client::{self, Client, Proof, UnknownClient};
 use super::client_assertion::Assertions;
 use super::client_auth::{BadClientAuth, ClientCredentials, Presented};
 use super::metadata::BASE;
-use super::parameters::Parameters;
 use super::token_error::TokenError;
 use crate::credentials::{Holder, TokenHash};
 use crate::request::one_header;
+use crate::request::parameters::Parameters;
 use crate::service::Service;
 use crate::time::UnixMillis;
 

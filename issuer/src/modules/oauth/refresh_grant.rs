@@ -4,13 +4,13 @@
 use std::time::Duration;
 
 use super::client::{self, Client};
-use super::parameters::Parameters;
 use super::resource;
 use super::scope;
 use super::token::{Issued, Minting, admit, mint};
 use super::token_error::TokenError;
 use crate::credentials::{Holder, Token, TokenHash};
 use crate::reply::Refusal;
+use crate::request::parameters::Parameters;
 use crate::service::Service;
 use crate::store::{NewRefresh, Rotated};
 use crate::time::UnixMillis;

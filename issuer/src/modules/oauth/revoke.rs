@@ -11,10 +11,10 @@ use passport::{Expected, ResourceToken};
 
 use super::client::Client;
 use super::cors;
-use super::parameters::Parameters;
 use super::prove;
 use super::token_error::TokenError;
 use crate::credentials::{Holder, TokenHash};
+use crate::request::parameters::Parameters;
 use crate::service::Service;
 use crate::time::UnixMillis;
 

@@ -11,11 +11,11 @@ use axum::response::{IntoResponse as _, Response};
 use passport::AgentId;
 use serde::Serialize;
 
-use super::parameters::Parameters;
 use super::token_error::TokenError;
 use super::{client_credentials, code_grant, cors, domain_token, prove, refresh_grant, resource};
 use crate::core::passports::ForResource;
 use crate::reply::Refusal;
+use crate::request::parameters::Parameters;
 use crate::service::Service;
 use crate::store::{CallerRecord, ResourceRecord, Standing};
 use crate::time::UnixMillis;

@@ -39,8 +39,8 @@ impl TokenError {
     }
 }
 
-impl From<super::parameters::Repeated> for TokenError {
-    fn from(_: super::parameters::Repeated) -> Self {
+impl From<crate::request::parameters::Repeated> for TokenError {
+    fn from(_: crate::request::parameters::Repeated) -> Self {
         Self::Request("a parameter is repeated")
     }
 }

@@ -1,9 +1,9 @@
-//! Parameters as OAuth sends them: in a query, or in a form (RFC 6749 appendix B).
+//! Parameters as forms of ours and OAuth send them: in a query, or in a form (RFC 6749 appendix B).
 
 use axum::body::Body;
 
+use super::bytes;
 use crate::reply::Refusal;
-use crate::request::bytes;
 
 /// Most parameters of a request. No request of OAuth has half as many.
 const PARAMETERS_MAX: usize = 64;
