@@ -167,6 +167,22 @@ fn an_error_is_not_remembered_and_a_document_is() {
 }
 
 #[test]
+fn a_document_that_cannot_be_had_now_is_no_reason_to_forget_a_client() {
+    let (scene, host, _) = hosting();
+    let at = |path: &str| client(&format!("https://localhost:{}{path}", host.port));
+    let reply = at("/error").refresh(&scene, "nonsense", &[]);
+    super::client::refused(&reply, 503, "temporarily_unavailable");
+    assert!(reply.header("retry-after").is_some(), "{reply:?}");
+    super::client::refused(&at("/missing").refresh(&scene, "nonsense", &[]), 401, "invalid_client");
+    for (path, status) in [("/error", 503), ("/missing", 400)] {
+        match Browser::default().authorize(&at(path).url(&scene, &[]), Press::Allow) {
+            End::Page(reply) => assert_eq!(reply.status, status, "{path} {}", reply.text()),
+            End::Callback(place, query) => panic!("{path}: {place} {query:?}"),
+        }
+    }
+}
+
+#[test]
 fn the_issuer_is_sent_nowhere_that_is_not_the_internet() {
     let (scene, _, forbidden) = hosting();
     let port = forbidden.port;

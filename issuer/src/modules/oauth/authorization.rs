@@ -205,6 +205,10 @@ async fn client_of(
             "This app is not known here",
             "It may have been away for too long, and has to register again: start over in the app.".into(),
         ),
+        UnknownClient::Document(refusal) if refusal.is_outage() => {
+            let text = format!("Its document cannot be fetched: {refusal}.");
+            NotAsked::Shown { status: StatusCode::SERVICE_UNAVAILABLE, title: "This app cannot be looked up now", text }
+        }
         UnknownClient::Document(refusal) => shown("This app cannot be identified", format!("{refusal}.")),
         UnknownClient::Store(error) => {
             tracing::error!(error = &error as &dyn std::error::Error, "store failed");

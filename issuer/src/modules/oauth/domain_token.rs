@@ -99,6 +99,7 @@ mod tests {
             | TokenError::Unauthorized(_)
             | TokenError::GrantType
             | TokenError::Scope(_)
+            | TokenError::Unavailable(_)
             | TokenError::Refused(_) => "other",
         });
         assert_eq!(permitted, expected);

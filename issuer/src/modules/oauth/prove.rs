@@ -6,7 +6,7 @@ use passport::ClientKeys;
 use secrecy::ExposeSecret as _;
 
 use super::client::{self, Client, Proof, UnknownClient};
-use super::client_assertion::Assertions;
+use super::client_assertion::{AssertionRefusal, Assertions};
 use super::client_auth::{BadClientAuth, ClientCredentials, Presented};
 use super::metadata::BASE;
 use super::token_error::TokenError;
@@ -42,6 +42,9 @@ pub(super) async fn client(
     let wrong = |why| TokenError::Client { why, basic };
     let found = client::find(service, shown.client_id(), now).await.map_err(|unknown| match unknown {
         UnknownClient::Unregistered => wrong("no such client: register again"),
+        UnknownClient::Document(refusal) if refusal.is_outage() => {
+            TokenError::Unavailable("the document of this client cannot be fetched now")
+        }
         UnknownClient::Document(_) => wrong("the document of this client cannot be used"),
         UnknownClient::Store(error) => TokenError::store(error),
     })?;
@@ -59,7 +62,13 @@ pub(super) async fn client(
         }
         (Proof::KeysOfDocument(keys), ClientCredentials::Assertion { assertion, .. }) => {
             let keys = service.documents.keys(keys).await;
-            let keys = keys.map_err(|_| wrong("the keys of this client cannot be fetched"))?;
+            let keys = keys.map_err(|refusal| {
+                if refusal.is_outage() {
+                    TokenError::Unavailable("the keys of this client cannot be fetched now")
+                } else {
+                    wrong("the keys of this client cannot be used")
+                }
+            })?;
             believe(service, &service.document_assertions, &found.id, &keys, assertion, now)?;
         }
         (Proof::Nothing, ClientCredentials::Secret { .. } | ClientCredentials::Assertion { .. }) => {
@@ -91,6 +100,11 @@ fn believe(
     let audiences: Vec<&str> = endpoints.iter().map(String::as_str).chain([service.issuer.as_str()]).collect();
     assertions.take(assertion, keys, client_id, &audiences, now.secs()).map_err(|refusal| {
         tracing::info!(client_id, %refusal, "a client's assertion was not taken");
-        TokenError::Client { why: "the assertion is not valid", basic: false }
+        match refusal {
+            AssertionRefusal::Full => TokenError::Unavailable("too many assertions are shown at once"),
+            AssertionRefusal::Refused(_) | AssertionRefusal::Again => {
+                TokenError::Client { why: "the assertion is not valid", basic: false }
+            }
+        }
     })
 }

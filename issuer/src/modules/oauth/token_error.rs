@@ -8,6 +8,9 @@ use serde_json::json;
 use crate::reply::{Refusal, unavailable};
 use crate::store::StoreError;
 
+/// A host that is down, or a minute's fetches that are used up: neither is over in a second.
+const RETRY_AFTER: HeaderValue = HeaderValue::from_static("30");
+
 /// Why a request to the token endpoint, or to one beside it, is refused. The text is for whoever writes the client, and
 /// never says which check of a credential failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +31,9 @@ pub(crate) enum TokenError {
     Target(&'static str),
     /// `access_denied`.
     Denied(&'static str),
+    /// `temporarily_unavailable`: what has to be asked elsewhere does not answer now. Clients throw away what is refused
+    /// for good, so this is not to look like it.
+    Unavailable(&'static str),
     /// In the envelope, with its own status.
     Refused(Refusal),
 }
@@ -75,6 +81,7 @@ impl IntoResponse for TokenError {
             Self::Scope(why) => (StatusCode::BAD_REQUEST, "invalid_scope", why),
             Self::Target(why) => (StatusCode::BAD_REQUEST, "invalid_target", why),
             Self::Denied(why) => (StatusCode::FORBIDDEN, "access_denied", why),
+            Self::Unavailable(why) => (StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable", why),
         };
         let body = Json(json!({ "error": error, "error_description": description }));
         let mut response = (status, [(header::CACHE_CONTROL, "no-store")], body).into_response();
@@ -82,6 +89,9 @@ impl IntoResponse for TokenError {
             // RFC 6749 §5.2: named with the scheme it tried.
             let scheme = HeaderValue::from_static("Basic realm=\"token\"");
             response.headers_mut().insert(header::WWW_AUTHENTICATE, scheme);
+        }
+        if let Self::Unavailable(_) = self {
+            response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER);
         }
         response
     }

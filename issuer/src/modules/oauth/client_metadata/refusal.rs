@@ -59,7 +59,7 @@ pub(crate) enum DocumentRefusal {
 
 impl DocumentRefusal {
     /// Whether it says nothing about the document, so that the one of before still counts.
-    pub(super) const fn is_outage(&self) -> bool {
+    pub(crate) const fn is_outage(&self) -> bool {
         match self {
             Self::HostUnknown | Self::Unreachable | Self::TooSlow | Self::Busy => true,
             Self::Status(status) => *status >= 500 || *status == 429,
