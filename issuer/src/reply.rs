@@ -104,13 +104,27 @@ impl Refusal {
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let (status, code, message) = self.parts();
-        let body = Json(json!({ "ok": false, "error": { "code": code, "message": message } }));
-        let mut response = (status, [(header::CACHE_CONTROL, "no-store")], body).into_response();
-        if status == StatusCode::TOO_MANY_REQUESTS || status == StatusCode::SERVICE_UNAVAILABLE {
-            response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER);
-        }
-        response
+        answer(status, json!({ "ok": false, "error": { "code": code, "message": message } }))
     }
+}
+
+impl Refusal {
+    /// The refusal as readers of OAuth know one (RFC 6749 §5.2): `error` is a text. `invalid` is the code for a request that
+    /// is at fault itself.
+    pub(crate) fn in_oauth(self, invalid: &'static str) -> Response {
+        let (status, _, message) = self.parts();
+        let passes = status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS;
+        let error = if passes { "temporarily_unavailable" } else { invalid };
+        answer(status, json!({ "error": error, "error_description": message }))
+    }
+}
+
+fn answer(status: StatusCode, body: serde_json::Value) -> Response {
+    let mut response = (status, [(header::CACHE_CONTROL, "no-store")], Json(body)).into_response();
+    if status == StatusCode::TOO_MANY_REQUESTS || status == StatusCode::SERVICE_UNAVAILABLE {
+        response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER);
+    }
+    response
 }
 
 /// Logs why the store failed, once, and gives what the client is told.

@@ -34,7 +34,7 @@ pub(crate) async fn show(
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Response {
-    let asked = Parameters::parse(query.unwrap_or_default().as_bytes());
+    let asked = Parameters::parse(query.unwrap_or_default().as_bytes()).unwrap_or_default();
     let is_leaving = asked.one("signed_out").is_ok_and(|said| said.is_some());
     let notice = is_leaving.then_some(SignInNotice::SignedOut);
     page(&service, &headers, asked.one("next").ok().flatten().unwrap_or(HOME), None, notice)

@@ -59,6 +59,12 @@ fn a_parameter_that_comes_twice_is_no_parameter() {
             End::Page(reply) => panic!("{name} {} {}", reply.status, reply.text()),
         }
     }
+    let url = format!("{}&{}", client.url(&scene, &[]), encoded(&[("resource", &scene.resource)]));
+    match Browser::default().authorize(&url, Press::Nothing) {
+        End::Callback(_, query) => assert_eq!(query["error"], "invalid_target", "one token is for one resource"),
+        End::Page(reply) => panic!("{} {}", reply.status, reply.text()),
+    }
+    stays(&scene, &format!("{}{}", client.url(&scene, &[]), "&more=x".repeat(70)));
     for (name, value) in [("client_id", "other"), ("redirect_uri", "https://evil.example/")] {
         stays(&scene, &format!("{}&{}", client.url(&scene, &[]), encoded(&[(name, value)])));
     }

@@ -148,6 +148,21 @@ fn what_is_shown_while_a_site_is_suspended_is_not_used_up() {
 }
 
 #[test]
+fn a_form_is_answered_with_the_errors_of_oauth_whatever_fails() {
+    let scene = Scene::new();
+    let client = Client::register(&scene);
+    let long = "x".repeat(20_000);
+    refused(&client.redeem(&scene, &long, &[]), 413, "invalid_request");
+    refused(&client.refresh(&scene, &long, &[]), 413, "invalid_request");
+    let named: Vec<_> = (0..70).map(|number| format!("more{number}")).collect();
+    let many: Vec<_> = named.iter().map(|name| (name.as_str(), Some("x"))).collect();
+    refused(&client.redeem(&scene, "nonsense", &many), 400, "invalid_request");
+    let twice = [("resource", scene.resource.as_str()); 2].map(|(name, value)| (name, Some(value)));
+    refused(&client.redeem(&scene, &client.code(&scene, "mcp:read"), &twice), 400, "invalid_target");
+    refused(&client.refresh(&scene, &client.tokens(&scene, "mcp:read").refresh, &twice), 400, "invalid_target");
+}
+
+#[test]
 fn a_refresh_token_is_for_its_client_and_its_resource() {
     let scene = Scene::new();
     let (client, other) = (Client::register(&scene), Client::register(&scene));

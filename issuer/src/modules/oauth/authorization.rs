@@ -98,6 +98,13 @@ impl AuthorizationError {
     }
 }
 
+impl NotAsked {
+    /// A link that no app of ours would make.
+    pub(super) fn broken(text: &str) -> Self {
+        shown("A broken link", text.to_owned())
+    }
+}
+
 impl AnswerTo {
     /// The URL that brings an error to the client.
     pub(crate) fn error(&self, issuer: &str, error: AuthorizationError) -> String {
@@ -168,7 +175,7 @@ impl Asked {
             Some("none") => Prompt::Nothing,
             Some(_) => Prompt::Consent,
         };
-        let resource = resource::find(service, one("resource")?).await?;
+        let resource = resource::find(service, resource::asked(parameters)?).await?;
         if resource.standing != Standing::Active {
             return Err(AuthorizationError::Target("the site of this resource is suspended"));
         }
@@ -196,9 +203,9 @@ async fn client_of(
     now: UnixMillis,
 ) -> Result<(Client, Option<String>), NotAsked> {
     let one = |name: &'static str| {
-        parameters.one(name).map_err(|Repeated| shown("A broken link", format!("The link says {name} twice.")))
+        parameters.one(name).map_err(|Repeated| NotAsked::broken(&format!("The link says {name} twice.")))
     };
-    let id = one("client_id")?.ok_or_else(|| shown("A broken link", "The link does not say which app asks.".into()))?;
+    let id = one("client_id")?.ok_or_else(|| NotAsked::broken("The link does not say which app asks."))?;
     let written = one("redirect_uri")?.map(str::to_owned);
     let client = client::find(service, id, now).await.map_err(|unknown| match unknown {
         UnknownClient::Unregistered => shown(

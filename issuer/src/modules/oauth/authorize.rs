@@ -28,7 +28,9 @@ pub(crate) async fn authorize(
 ) -> Result<Response, Refusal> {
     let now = UnixMillis::now();
     let query = query.unwrap_or_default();
-    let parameters = Parameters::parse(query.as_bytes());
+    let Ok(parameters) = Parameters::parse(query.as_bytes()) else {
+        return Ok(consent::refused(&service, NotAsked::broken("The link says more than any app has to.")));
+    };
     let asked = match Asked::read(&service, &parameters, now).await {
         Ok(asked) => asked,
         Err(not_asked) => return Ok(consent::refused(&service, not_asked)),

@@ -17,12 +17,12 @@ pub(super) async fn issue(
     let Origin::Operator(agent) = &client.origin else {
         return Err(TokenError::Unauthorized("this client acts for owners: write authorization_code"));
     };
-    let resource = resource::find(service, said.one("resource")?).await?;
+    let resource = resource::find(service, resource::asked(said)?).await?;
     let scopes =
         scope::among(&resource, said.one("scope")?).map_err(|_| TokenError::Scope("the resource has no such scope"))?;
     let may = service.store.may_visit(agent, &resource.site).await.map_err(TokenError::store)?;
     if !may {
-        return Err(TokenError::Denied("the site of this resource is not on the agent's list"));
+        return Err(TokenError::Target("the site of this resource is not on the agent's list"));
     }
     let scope = scope::join(&scopes);
     let admitted = admit(service, agent, &resource.url).await?;

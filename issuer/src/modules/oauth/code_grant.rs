@@ -45,7 +45,7 @@ pub(super) async fn redeem(
     if !solves(&found.challenge, verifier) {
         return Err(TokenError::Grant("code_verifier does not fit code_challenge"));
     }
-    if let Some(asked) = said.one("resource")?
+    if let Some(asked) = resource::asked(said)?
         && resource::find(service, Some(asked)).await?.url != found.grant.resource
     {
         return Err(TokenError::Target("the code is for another resource"));

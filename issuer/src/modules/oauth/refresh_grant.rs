@@ -38,7 +38,7 @@ pub(super) async fn refresh(
     if known.client != client.id {
         return Err(NO_TOKEN);
     }
-    if let Some(asked) = said.one("resource")?
+    if let Some(asked) = resource::asked(said)?
         && resource::find(service, Some(asked)).await?.url != known.resource
     {
         return Err(TokenError::Target("the refresh token is for another resource"));

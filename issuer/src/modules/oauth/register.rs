@@ -8,7 +8,7 @@ use std::time::Duration;
 use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use passport::{UnixTime, strict_object};
 use serde_json::{Map, Value, json};
@@ -27,6 +27,9 @@ const UNUSED_TTL: Duration = Duration::from_hours(24);
 
 /// Clients that registered themselves, at a time. Each has a kilobyte or two.
 const CLIENTS_MAX: i64 = 100_000;
+
+/// Room comes as clients that are not used are forgotten, in seconds: nothing changes within minutes.
+const FULL_RETRY_AFTER: HeaderValue = HeaderValue::from_static("3600");
 
 /// Redirect URIs of one client: real ones have three.
 const REDIRECT_URIS_MAX: usize = 10;
@@ -128,7 +131,7 @@ pub(crate) async fn register(State(service): State<Arc<Service>>, body: Body) ->
 
 async fn registered(service: &Service, body: Body) -> Result<Value, Response> {
     let now = UnixMillis::now();
-    let body = bytes(body).await.map_err(IntoResponse::into_response)?;
+    let body = bytes(body).await.map_err(|refusal| refusal.in_oauth("invalid_client_metadata"))?;
     let asked = Registration::parse(&body).map_err(|error| refused(&error))?;
     let client = ClientRecord {
         id: uuid::Uuid::new_v4().to_string(),
@@ -141,11 +144,17 @@ async fn registered(service: &Service, body: Body) -> Result<Value, Response> {
         expires_at: Some(now.plus(UNUSED_TTL)),
     };
     let answer = asked.answer(&client.id, now.secs());
-    let failed = |error| unavailable(Refusal::TokenNotIssued)(error).into_response();
+    let failed = |error| unavailable(Refusal::TokenNotIssued)(error).in_oauth("invalid_client_metadata");
     match service.store.register_client(client, CLIENTS_MAX).await.map_err(failed)? {
         ClientRegistration::Done => Ok(answer),
-        ClientRegistration::Full => Err(Refusal::TooMany.into_response()),
+        ClientRegistration::Full => Err(full()),
     }
+}
+
+fn full() -> Response {
+    let mut response = Refusal::TooMany.in_oauth("invalid_client_metadata");
+    response.headers_mut().insert(header::RETRY_AFTER, FULL_RETRY_AFTER);
+    response
 }
 
 fn refused(error: &RegistrationError) -> Response {

@@ -3,6 +3,7 @@
 use super::authorization::AuthorizationError;
 use super::token_error::TokenError;
 use crate::foundation::resource_url::ResourceUrl;
+use crate::request::parameters::{Parameters, Repeated};
 use crate::service::Service;
 use crate::store::{ResourceRecord, StoreError};
 
@@ -13,7 +14,14 @@ pub(crate) enum NoResource {
     Unknown,
     /// None is named, and there are several.
     Unnamed,
+    /// Several are named; a token is for one.
+    Several,
     Store(StoreError),
+}
+
+/// What a request names as its resource.
+pub(crate) fn asked(said: &Parameters) -> Result<Option<&str>, NoResource> {
+    said.one("resource").map_err(|Repeated| NoResource::Several)
 }
 
 /// The resource that is asked for, as it is registered. Clients that name none mean the only one there is.
@@ -32,12 +40,14 @@ pub(crate) async fn find(service: &Service, asked: Option<&str>) -> Result<Resou
 
 const UNKNOWN: &str = "no such resource is registered here";
 const UNNAMED: &str = "resource is missing: several are registered here";
+const SEVERAL: &str = "name one resource: a token is for one";
 
 impl From<NoResource> for AuthorizationError {
     fn from(none: NoResource) -> Self {
         match none {
             NoResource::Unknown => Self::Target(UNKNOWN),
             NoResource::Unnamed => Self::Target(UNNAMED),
+            NoResource::Several => Self::Target(SEVERAL),
             NoResource::Store(error) => {
                 tracing::error!(error = &error as &dyn std::error::Error, "store failed");
                 Self::Unavailable
@@ -51,6 +61,7 @@ impl From<NoResource> for TokenError {
         match none {
             NoResource::Unknown => Self::Target(UNKNOWN),
             NoResource::Unnamed => Self::Target(UNNAMED),
+            NoResource::Several => Self::Target(SEVERAL),
             NoResource::Store(error) => Self::store(error),
         }
     }

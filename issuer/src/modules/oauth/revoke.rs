@@ -22,7 +22,7 @@ pub(crate) async fn revoke(State(service): State<Arc<Service>>, headers: HeaderM
     let answer = match revoked(&service, &headers, body).await {
         // A token that is unknown is as good as revoked (RFC 7009 §2.2).
         Ok(()) => (StatusCode::OK, [(header::CACHE_CONTROL, "no-store")]).into_response(),
-        Err(error) => error.into_response(),
+        Err(error) => error.to_a_form(),
     };
     cors::open(answer)
 }

@@ -39,7 +39,7 @@ pub(crate) async fn token(State(service): State<Arc<Service>>, request: Request<
     }
     let answer = match granted(&service, &parts, body).await {
         Ok(issued) => ([(header::CACHE_CONTROL, "no-store")], Json(issued)).into_response(),
-        Err(error) => error.into_response(),
+        Err(error) => error.to_a_form(),
     };
     cors::open(answer)
 }

@@ -29,7 +29,7 @@ pub(crate) enum TokenError {
     Scope(&'static str),
     /// `invalid_target`: no such resource.
     Target(&'static str),
-    /// `access_denied`.
+    /// `access_denied`, which the agent SDK knows from its own lane.
     Denied(&'static str),
     /// `temporarily_unavailable`: what has to be asked elsewhere does not answer now. Clients throw away what is refused
     /// for good, so this is not to look like it.
@@ -63,6 +63,24 @@ impl From<Refusal> for TokenError {
             return Self::Request(what);
         }
         Self::Refused(refusal)
+    }
+}
+
+impl TokenError {
+    /// The answer to a form, which no reader expects an envelope to.
+    pub(crate) fn to_a_form(self) -> Response {
+        match self {
+            Self::Refused(refusal) => refusal.in_oauth("invalid_request"),
+            Self::Client { .. }
+            | Self::Request(_)
+            | Self::Grant(_)
+            | Self::Unauthorized(_)
+            | Self::GrantType
+            | Self::Scope(_)
+            | Self::Target(_)
+            | Self::Denied(_)
+            | Self::Unavailable(_) => self.into_response(),
+        }
     }
 }
 
