@@ -67,16 +67,15 @@ pub(crate) async fn withdraw(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Refusal> {
-    let now = UnixMillis::now();
     let said = Parameters::of_form(body).await?;
-    let owner = match answered(&service, &headers, said.field("csrf")?, now).await? {
+    let owner = match answered(&service, &headers, said.field("csrf")?, UnixMillis::now()).await? {
         Answered::By(owner) => owner,
         Answered::NoLonger => {
             return Ok(sign_in::page(&service, &headers, HERE, None, Some(SignInNotice::Ended)));
         }
         Answered::Forged => return Ok(Problem::forged(service.issuer.clone()).into_response()),
     };
-    let withdrawn = service.store.withdraw_consent(&owner.owner, said.field("id")?.to_owned(), now).await;
+    let withdrawn = service.store.withdraw_consent(&owner.owner, said.field("id")?.to_owned(), UnixMillis::now()).await;
     withdrawn.map_err(unavailable(Refusal::OwnerAuthUnavailable))?;
     let there = HeaderValue::from_static(HERE);
     let headers = [(header::LOCATION, there), (header::CACHE_CONTROL, HeaderValue::from_static("no-store"))];

@@ -65,8 +65,8 @@ pub(crate) async fn sign_in(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Refusal> {
-    let now = UnixMillis::now();
     let said = Parameters::of_form(body).await?;
+    let now = UnixMillis::now();
     let (user, password, next) = (said.field("user")?, said.field("password")?, safe(said.field("next")?));
     let form = cookies::form(&headers, &service.issuer).unwrap_or_default();
     if !same_origin(&headers, &service.issuer) || !service.csrf.check(form, said.field("csrf")?) {

@@ -1,6 +1,8 @@
 //! The token endpoint: a code once, a refresh token once and once more for who was cut off (A10-A13).
 
 use std::collections::BTreeSet;
+use std::io::Write as _;
+use std::net::TcpStream;
 use std::thread;
 use std::time::Duration;
 
@@ -189,6 +191,28 @@ fn a_token_that_is_revoked_takes_the_others_of_its_grant_along() {
         (scene.add(&tokens.access).status == 401).then_some(())
     });
     assert_eq!(client.revoke(&scene, "nonsense").status, 200);
+}
+
+#[test]
+fn a_revocation_that_is_slow_to_come_ends_what_was_issued_meanwhile() {
+    let scene = Scene::new();
+    let client = Client::register(&scene);
+    let tokens = client.tokens(&scene, "mcp:read");
+    let body = encoded(&[("client_id", &client.id), ("token", &tokens.refresh)]);
+    let url = scene.oauth("revoke");
+    let (host, path) = url.strip_prefix("http://").unwrap().split_once('/').unwrap();
+    let mut slow = TcpStream::connect(host).unwrap();
+    let length = body.len();
+    write!(slow, "POST /{path} HTTP/1.1\r\nHost: {host}\r\nContent-Type: {FORM}\r\nContent-Length: {length}\r\n\r\n")
+        .unwrap();
+    // Times are told in whole seconds: what comes in the same one is refused anyway.
+    thread::park_timeout(Duration::from_millis(2100));
+    let newer = Tokens::of(&client.refresh(&scene, &tokens.refresh, &[]));
+    added(&scene.add(&newer.access));
+    slow.write_all(body.as_bytes()).unwrap();
+    within(Duration::from_secs(2), "the newer access token is refused", || {
+        (scene.add(&newer.access).status == 401).then_some(())
+    });
 }
 
 #[test]

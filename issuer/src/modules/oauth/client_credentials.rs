@@ -8,12 +8,7 @@ use crate::request::parameters::Parameters;
 use crate::service::Service;
 use crate::time::UnixMillis;
 
-pub(super) async fn issue(
-    service: &Service,
-    client: &Client,
-    said: &Parameters,
-    now: UnixMillis,
-) -> Result<Issued, TokenError> {
+pub(super) async fn issue(service: &Service, client: &Client, said: &Parameters) -> Result<Issued, TokenError> {
     let Origin::Operator(agent) = &client.origin else {
         return Err(TokenError::Unauthorized("this client acts for owners: write authorization_code"));
     };
@@ -26,5 +21,5 @@ pub(super) async fn issue(
     }
     let scope = scope::join(&scopes);
     let admitted = admit(service, agent, &resource.url).await?;
-    mint(service, &admitted, Minting { client: &client.id, scope: &scope, grant: None }, now).await
+    mint(service, &admitted, Minting { client: &client.id, scope: &scope, grant: None }, UnixMillis::now()).await
 }

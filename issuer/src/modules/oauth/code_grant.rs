@@ -22,12 +22,7 @@ const VERIFIER_BYTES: std::ops::RangeInclusive<usize> = 43..=128;
 
 const NO_CODE: TokenError = TokenError::Grant("the code is unknown, used or expired");
 
-pub(super) async fn redeem(
-    service: &Service,
-    client: &Client,
-    said: &Parameters,
-    now: UnixMillis,
-) -> Result<Issued, TokenError> {
+pub(super) async fn redeem(service: &Service, client: &Client, said: &Parameters) -> Result<Issued, TokenError> {
     if matches!(client.origin, Origin::Operator(_)) {
         return Err(TokenError::Unauthorized("this client acts in its own name: write client_credentials"));
     }
@@ -52,6 +47,8 @@ pub(super) async fn redeem(
     }
     let admitted = admit(service, &found.grant.agent, &found.grant.resource).await?;
     let refresh = Token::generate(Holder::Refresh).ok_or(TokenError::Refused(Refusal::TokenNotIssued))?;
+    // What was shown before may end by this, so it is the time of now and not of when the form began to come.
+    let now = UnixMillis::now();
     let new = NewRefresh { hash: refresh.hash(), expires_at: now.plus(REFRESH_TTL) };
     let grant = match service.store.redeem_code(hash, Some(new), now).await.map_err(TokenError::store)? {
         Redeemed::Done(grant) => grant,

@@ -37,8 +37,8 @@ pub(crate) async fn consent(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Refusal> {
-    let now = UnixMillis::now();
     let said = Parameters::of_form(body).await?;
+    let now = UnixMillis::now();
     let owner = match answered(&service, &headers, said.field("csrf")?, now).await? {
         Answered::By(owner) => owner,
         Answered::NoLonger => return Ok(Problem::session_ended(service.issuer.clone()).into_response()),

@@ -19,12 +19,7 @@ use crate::time::UnixMillis;
 /// The endpoints that ask clients who they are; each may be the audience of an assertion (RFC 7523 §3).
 const ENDPOINTS: [&str; 2] = ["token", "revoke"];
 
-pub(super) async fn client(
-    service: &Service,
-    headers: &HeaderMap,
-    said: &Parameters,
-    now: UnixMillis,
-) -> Result<Client, TokenError> {
+pub(super) async fn client(service: &Service, headers: &HeaderMap, said: &Parameters) -> Result<Client, TokenError> {
     let authorization =
         one_header(headers, AUTHORIZATION.as_str()).map_err(|_| TokenError::Request("Authorization is repeated"))?;
     let presented = Presented {
@@ -40,7 +35,7 @@ pub(super) async fn client(
         BadClientAuth::Client(why) => TokenError::Client { why, basic },
     })?;
     let wrong = |why| TokenError::Client { why, basic };
-    let found = client::find(service, shown.client_id(), now).await.map_err(|unknown| match unknown {
+    let found = client::find(service, shown.client_id(), UnixMillis::now()).await.map_err(|unknown| match unknown {
         UnknownClient::Unregistered => wrong("no such client: register again"),
         UnknownClient::Document(refusal) if refusal.is_outage() => {
             TokenError::Unavailable("the document of this client cannot be fetched now")
@@ -58,7 +53,7 @@ pub(super) async fn client(
             }
         }
         (Proof::Keys(keys), ClientCredentials::Assertion { assertion, .. }) => {
-            believe(service, &service.assertions, &found.id, keys, assertion, now)?;
+            believe(service, &service.assertions, &found.id, keys, assertion)?;
         }
         (Proof::KeysOfDocument(keys), ClientCredentials::Assertion { assertion, .. }) => {
             let keys = service.documents.keys(keys).await;
@@ -69,7 +64,7 @@ pub(super) async fn client(
                     wrong("the keys of this client cannot be used")
                 }
             })?;
-            believe(service, &service.document_assertions, &found.id, &keys, assertion, now)?;
+            believe(service, &service.document_assertions, &found.id, &keys, assertion)?;
         }
         (Proof::Nothing, ClientCredentials::Secret { .. } | ClientCredentials::Assertion { .. }) => {
             return Err(wrong("this client has no secret: send client_id alone"));
@@ -94,11 +89,10 @@ fn believe(
     client_id: &str,
     keys: &ClientKeys,
     assertion: &str,
-    now: UnixMillis,
 ) -> Result<(), TokenError> {
     let endpoints = ENDPOINTS.map(|name| format!("{}{BASE}/{name}", service.issuer));
     let audiences: Vec<&str> = endpoints.iter().map(String::as_str).chain([service.issuer.as_str()]).collect();
-    assertions.take(assertion, keys, client_id, &audiences, now.secs()).map_err(|refusal| {
+    assertions.take(assertion, keys, client_id, &audiences, UnixMillis::now().secs()).map_err(|refusal| {
         tracing::info!(client_id, %refusal, "a client's assertion was not taken");
         match refusal {
             AssertionRefusal::Full => TokenError::Unavailable("too many assertions are shown at once"),

@@ -26,12 +26,7 @@ const SEALED_FOR: &str = "refresh:";
 
 const NO_TOKEN: TokenError = TokenError::Grant("the refresh token is unknown, used or expired");
 
-pub(super) async fn refresh(
-    service: &Service,
-    client: &Client,
-    said: &Parameters,
-    now: UnixMillis,
-) -> Result<Issued, TokenError> {
+pub(super) async fn refresh(service: &Service, client: &Client, said: &Parameters) -> Result<Issued, TokenError> {
     let shown = said.one("refresh_token")?.ok_or(TokenError::Request("refresh_token is missing"))?;
     let hash = TokenHash::presented(shown, Holder::Refresh).ok_or(NO_TOKEN)?;
     let known = service.store.grant_by_refresh(&hash).await.map_err(TokenError::store)?.ok_or(NO_TOKEN)?;
@@ -50,6 +45,8 @@ pub(super) async fn refresh(
     let fresh = Token::generate(Holder::Refresh).ok_or_else(failed)?;
     let name = format!("{SEALED_FOR}{}", hash.as_str());
     let sealed = service.sealer.seal(&name, fresh.expose().as_bytes()).map_err(|_| failed())?;
+    // As with a code: what a reuse ends, it ends as of now.
+    let now = UnixMillis::now();
     let new = NewRefresh { hash: fresh.hash(), expires_at: now.plus(REFRESH_TTL) };
     let rotated = service.store.rotate_refresh(hash, client.id.clone(), new, sealed, GRACE, now).await;
     let (grant, successor) = match rotated.map_err(TokenError::store)? {

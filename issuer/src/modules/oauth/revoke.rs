@@ -28,40 +28,38 @@ pub(crate) async fn revoke(State(service): State<Arc<Service>>, headers: HeaderM
 }
 
 async fn revoked(service: &Service, headers: &HeaderMap, body: Body) -> Result<(), TokenError> {
-    let now = UnixMillis::now();
     let said = Parameters::of_form(body).await?;
-    let client = prove::client(service, headers, &said, now).await?;
+    let client = prove::client(service, headers, &said).await?;
     let token = said.one("token")?.ok_or(TokenError::Request("token is missing"))?;
     // What `token_type_hint` says is not needed: the two look different.
     match TokenHash::presented(token, Holder::Refresh) {
         Some(hash) => {
             let grant = service.store.grant_by_refresh(&hash).await.map_err(TokenError::store)?;
             if let Some(grant) = grant.filter(|grant| grant.client == client.id) {
-                service.store.end_family(grant.id, "revoked", now).await.map_err(TokenError::store)?;
+                service.store.end_family(grant.id, "revoked", UnixMillis::now()).await.map_err(TokenError::store)?;
             }
         }
-        None => revoke_access(service, &client, token, now).await?,
+        None => revoke_access(service, &client, token).await?,
     }
     Ok(())
 }
 
 /// An access token names its grant at the beginning of its `jti`; one without is its agent's own.
-async fn revoke_access(service: &Service, client: &Client, token: &str, now: UnixMillis) -> Result<(), TokenError> {
+async fn revoke_access(service: &Service, client: &Client, token: &str) -> Result<(), TokenError> {
     let Some(claimed) = passport::unverified(token) else { return Ok(()) };
     let [resource] = claimed.audiences.as_slice() else { return Ok(()) };
     let keys = service.keys.load();
     let expected = Expected { issuer: &service.issuer, recipient: resource, leeway: std::time::Duration::ZERO };
     // One that has ended, or is not ours, needs no revoking.
-    let Ok(token) = passport::verify::<ResourceToken>(token, &keys.public, &expected, now.secs()) else {
+    let Ok(token) = passport::verify::<ResourceToken>(token, &keys.public, &expected, UnixMillis::now().secs()) else {
         return Ok(());
     };
     if token.client_id != client.id {
         return Ok(());
     }
-    match token.jti.as_str().split_once('.') {
-        Some((grant, _)) => {
-            service.store.end_family(grant.to_owned(), "revoked", now).await.map_err(TokenError::store).map(drop)
-        }
-        None => service.store.end_tokens_of(&token.sub, &client.id, now).await.map_err(TokenError::store).map(drop),
-    }
+    let ended = match token.jti.as_str().split_once('.') {
+        Some((grant, _)) => service.store.end_family(grant.to_owned(), "revoked", UnixMillis::now()).await.map(drop),
+        None => service.store.end_tokens_of(&token.sub, &client.id, UnixMillis::now()).await,
+    };
+    ended.map_err(TokenError::store)
 }

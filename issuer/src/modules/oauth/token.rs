@@ -45,13 +45,12 @@ pub(crate) async fn token(State(service): State<Arc<Service>>, request: Request<
 }
 
 async fn granted(service: &Service, parts: &Parts, body: Body) -> Result<Issued, TokenError> {
-    let now = UnixMillis::now();
     let said = Parameters::of_form(body).await?;
-    let client = prove::client(service, &parts.headers, &said, now).await?;
+    let client = prove::client(service, &parts.headers, &said).await?;
     match said.one("grant_type")? {
-        Some("authorization_code") => code_grant::redeem(service, &client, &said, now).await,
-        Some("refresh_token") => refresh_grant::refresh(service, &client, &said, now).await,
-        Some("client_credentials") => client_credentials::issue(service, &client, &said, now).await,
+        Some("authorization_code") => code_grant::redeem(service, &client, &said).await,
+        Some("refresh_token") => refresh_grant::refresh(service, &client, &said).await,
+        Some("client_credentials") => client_credentials::issue(service, &client, &said).await,
         Some(_) => Err(TokenError::GrantType),
         None => Err(TokenError::Request("grant_type is missing")),
     }
