@@ -139,7 +139,7 @@ impl Store {
     }
 
     /// Rotates a refresh token of `client`, once: of any number of callers one issues the successor, those within the
-    /// grace get the same one, and every later one ends the family.
+    /// grace get the same one as long as it was not rotated itself, and every later one ends the family.
     pub(crate) async fn rotate_refresh(
         &self,
         hash: TokenHash,

@@ -1,5 +1,5 @@
 //! `grant_type=refresh_token` (RFC 6749 §6), each token once (OAuth 2.1 §4.3.1): a second showing is either a client whose
-//! answer was lost, which gets the same successor for a minute, or a thief, who ends the whole family.
+//! answer was lost, which gets the same successor for a minute unless that was used, or a thief, who ends the whole family.
 
 use std::time::Duration;
 

@@ -154,6 +154,20 @@ fn a_refresh_token_that_comes_back_after_the_grace_ends_the_family() {
 }
 
 #[test]
+fn only_the_token_before_the_last_has_a_grace() {
+    everywhere(async |store| {
+        let (agent, first) = begun(&store).await;
+        let (_, second) = rotate(&store, &first, "c", "sealed second", after(10)).await;
+        let (_, third) = rotate(&store, &second, "c", "sealed third", after(11)).await;
+        let again = Rotated::Again { grant: grant("f", &agent), sealed: "sealed third".to_owned() };
+        assert_eq!(rotate(&store, &second, "c", "other", after(12)).await.0, again);
+        assert_eq!(rotate(&store, &first, "c", "other", after(13)).await.0, Rotated::Reused, "within its minute");
+        assert!(!store.family_stands("f").await.unwrap());
+        assert_eq!(rotate(&store, &third, "c", "other", after(14)).await.0, Rotated::Unknown);
+    });
+}
+
+#[test]
 fn nobody_rotates_what_is_expired_or_of_another_client() {
     everywhere(async |store| {
         let (agent, first) = begun(&store).await;

@@ -29,6 +29,10 @@ pub(super) async fn rotate(
     // The family may have ended in between.
     let Some(grant) = carry_on(tx, &id, successor.expires_at).await? else { return Ok(None) };
     insert_refresh(tx, &id, successor).await?;
+    // The grace is for whoever did not get this successor. Whoever shows an older token has got a later one since, or is
+    // another.
+    let sql = "UPDATE refresh_tokens SET sealed = NULL WHERE grant_id = $1 AND hash <> $2 AND sealed IS NOT NULL";
+    tx.execute(sql, &[id.as_str().into(), hash.as_str().into()]).await?;
     Ok(Some(grant))
 }
 
