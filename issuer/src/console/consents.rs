@@ -35,7 +35,7 @@ pub(crate) async fn show(State(service): State<Arc<Service>>, headers: HeaderMap
         resource: consent.resource,
         redirect_host: consent.redirect_host,
         given_at: consent.created_at,
-        is_remembered: consent.remembered,
+        is_remembered: consent.remembered.is_some(),
     });
     let page = Consents {
         issuer: service.issuer.clone(),

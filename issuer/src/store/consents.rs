@@ -19,13 +19,20 @@ pub(crate) struct ConsentRecord {
     pub(crate) resource: String,
     /// Where the owner's browser was sent.
     pub(crate) redirect_host: String,
-    /// Names with a space between (RFC 6749 §3.3).
+    /// All that was allowed so far: names with a space between (RFC 6749 §3.3).
     pub(crate) scope: String,
-    /// Whether the owner need not be asked again.
-    pub(crate) remembered: bool,
+    pub(crate) remembered: Option<Remembered>,
     pub(crate) agent: AgentId,
     /// When it was last given.
     pub(crate) created_at: UnixMillis,
+}
+
+/// What the owner need not be asked again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Remembered {
+    /// Where he was sent, byte for byte: whoever answers at another place is another one to him.
+    pub(crate) redirect_uri: String,
+    pub(crate) scope: String,
 }
 
 /// A consent to be given.
@@ -41,10 +48,11 @@ pub(crate) struct NewConsent {
     pub(crate) resource: ResourceRecord,
     pub(crate) redirect_host: String,
     pub(crate) scope: String,
-    pub(crate) remembered: bool,
+    /// The redirect URI with which he need not be asked for this again.
+    pub(crate) remembered: Option<String>,
 }
 
-type Found = (String, String, String, String, String, String, String, i64, String, i64);
+type Found = (String, String, String, String, String, String, String, Option<String>, Option<String>, String, i64);
 
 impl Store {
     /// The consent of an owner to a client at a resource.
@@ -54,14 +62,14 @@ impl Store {
         client: &str,
         resource: &str,
     ) -> Result<Option<ConsentRecord>, StoreError> {
-        let sql = "SELECT id, owner_id, client_id, client_name, resource, redirect_host, scope, remembered, agent_id,
-                          created_at
+        let sql = "SELECT id, owner_id, client_id, client_name, resource, redirect_host, scope, remembered_uri,
+                          remembered_scope, agent_id, created_at
                    FROM consents WHERE owner_id = $1 AND client_id = $2 AND resource = $3";
         let values: [Value; 3] = [owner.as_str().into(), client.into(), resource.into()];
         self.database.row(sql, &values).await?.map(record).transpose()
     }
 
-    /// Notes a consent, in the place of an earlier one, and gives the agent it is carried out by: one for each owner,
+    /// Notes a consent, with what an earlier one to the same client at the same resource allowed, and gives the agent it is carried out by: one for each owner,
     /// client and organisation, however often they consent, with the resource's site on its list. It may be suspended.
     pub(crate) async fn give_consent(&self, consent: NewConsent, now: UnixMillis) -> Result<AgentId, StoreError> {
         self.database
@@ -74,8 +82,8 @@ impl Store {
 
     /// What an owner has consented to, the latest first; 1,000 at most.
     pub(crate) async fn consents_of(&self, owner: &OwnerId) -> Result<Vec<ConsentRecord>, StoreError> {
-        let sql = "SELECT id, owner_id, client_id, client_name, resource, redirect_host, scope, remembered, agent_id,
-                          created_at
+        let sql = "SELECT id, owner_id, client_id, client_name, resource, redirect_host, scope, remembered_uri,
+                          remembered_scope, agent_id, created_at
                    FROM consents WHERE owner_id = $1 ORDER BY created_at DESC, id DESC LIMIT 1000";
         self.database.rows(sql, &[owner.as_str().into()]).await?.into_iter().map(record).collect()
     }
@@ -101,22 +109,26 @@ async fn give(tx: &mut Tx<'_>, consent: &NewConsent, now: UnixMillis) -> Result<
     let agent = agent_of(tx, consent, now).await?;
     let sql = "INSERT INTO agent_sites (agent_id, site_id) VALUES ($1, $2) ON CONFLICT DO NOTHING";
     tx.execute(sql, &[agent.as_str().into(), consent.resource.site.as_str().into()]).await?;
-    let sql = "INSERT INTO consents (id, owner_id, client_id, client_name, resource, redirect_host, scope, remembered,
-                                     agent_id, created_at, used_at)
-               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10)
+    let (scope, remembered) = with_before(tx, consent).await?;
+    let remembered = remembered.as_ref();
+    let sql = "INSERT INTO consents (id, owner_id, client_id, client_name, resource, redirect_host, scope,
+                                     remembered_uri, remembered_scope, agent_id, created_at, used_at)
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11)
                ON CONFLICT (owner_id, client_id, resource) DO UPDATE
                SET client_name = excluded.client_name, redirect_host = excluded.redirect_host, scope = excluded.scope,
-                   remembered = excluded.remembered, agent_id = excluded.agent_id, created_at = excluded.created_at
+                   remembered_uri = excluded.remembered_uri, remembered_scope = excluded.remembered_scope,
+                   agent_id = excluded.agent_id, created_at = excluded.created_at
                RETURNING id";
-    let values: [Value; 10] = [
+    let values: [Value; 11] = [
         consent.id.as_str().into(),
         consent.owner.as_str().into(),
         consent.client.as_str().into(),
         consent.client_name.as_str().into(),
         consent.resource.url.as_str().into(),
         consent.redirect_host.as_str().into(),
-        consent.scope.as_str().into(),
-        i64::from(consent.remembered).into(),
+        scope.as_str().into(),
+        remembered.map(|remembered| remembered.redirect_uri.as_str()).into(),
+        remembered.map(|remembered| remembered.scope.as_str()).into(),
         agent.as_str().into(),
         now.into(),
     ];
@@ -132,6 +144,30 @@ async fn give(tx: &mut Tx<'_>, consent: &NewConsent, now: UnixMillis) -> Result<
     };
     audit(tx, &row, now).await?;
     Ok(agent)
+}
+
+/// What is allowed and what is remembered from now on. The row of the agent is locked by now: of two consents to one client
+/// the later one sees the earlier.
+async fn with_before(tx: &mut Tx<'_>, consent: &NewConsent) -> Result<(String, Option<Remembered>), StoreError> {
+    type Found = (String, Option<String>, Option<String>);
+    let sql = "SELECT scope, remembered_uri, remembered_scope FROM consents
+               WHERE owner_id = $1 AND client_id = $2 AND resource = $3";
+    let values: [Value; 3] =
+        [consent.owner.as_str().into(), consent.client.as_str().into(), consent.resource.url.as_str().into()];
+    let before: Option<Found> = tx.row(sql, &values).await?;
+    let (allowed, uri, settled) = before.unwrap_or_default();
+    let remembered = consent.remembered.clone().map(|redirect_uri| {
+        let settled = settled.filter(|_| uri.as_ref() == Some(&redirect_uri)).unwrap_or_default();
+        Remembered { redirect_uri, scope: union(&settled, &consent.scope) }
+    });
+    Ok((union(&allowed, &consent.scope), remembered))
+}
+
+/// Each name of either once, in the order of the first.
+fn union(some: &str, more: &str) -> String {
+    let words = |scope| str::split(scope, ' ').filter(|word| !word.is_empty());
+    let new = words(more).filter(|word| words(some).all(|known| known != *word));
+    words(some).chain(new).collect::<Vec<_>>().join(" ")
 }
 
 /// The one agent of this owner, client and organisation: of any number of callers at once, one makes it.
@@ -195,7 +231,7 @@ async fn withdraw(tx: &mut Tx<'_>, owner: &OwnerId, id: String, now: UnixMillis)
 }
 
 fn record(found: Found) -> Result<ConsentRecord, StoreError> {
-    let (id, owner, client, client_name, resource, redirect_host, scope, remembered, agent, created_at) = found;
+    let (id, owner, client, client_name, resource, redirect_host, scope, uri, settled, agent, created_at) = found;
     Ok(ConsentRecord {
         id,
         owner: owner.try_into().map_err(|_| StoreError::Unreadable("owner id"))?,
@@ -204,7 +240,7 @@ fn record(found: Found) -> Result<ConsentRecord, StoreError> {
         resource,
         redirect_host,
         scope,
-        remembered: remembered != 0,
+        remembered: uri.zip(settled).map(|(redirect_uri, scope)| Remembered { redirect_uri, scope }),
         agent: agent.try_into().map_err(|_| StoreError::Unreadable("agent id"))?,
         created_at: UnixMillis::new(created_at),
     })

@@ -9,12 +9,12 @@ use std::time::Duration;
 
 use passport::{AgentId, OwnerId};
 
-use super::Store;
 use super::database::StoreError;
+use super::{Remembered, Store};
 use crate::credentials::TokenHash;
 use crate::time::UnixMillis;
 
-use codes::{add_code, redeem};
+use codes::{add_code, add_settled_code, redeem};
 pub(super) use ending::end_of_consent;
 use ending::{end, end_some, forget};
 use refresh::{rotate, rotated_before};
@@ -101,6 +101,22 @@ impl Store {
             .write(move |tx| {
                 let code = code.clone();
                 Box::pin(async move { add_code(tx, &code, now).await })
+            })
+            .await
+    }
+
+    /// Issues a code for which the owner need not be asked. `Ok(false)`: what was settled was withdrawn or changed
+    /// meanwhile, and nothing was kept.
+    pub(crate) async fn add_settled_code(
+        &self,
+        code: NewCode,
+        settled: Remembered,
+        now: UnixMillis,
+    ) -> Result<bool, StoreError> {
+        self.database
+            .write(move |tx| {
+                let (code, settled) = (code.clone(), settled.clone());
+                Box::pin(async move { add_settled_code(tx, &code, &settled, now).await })
             })
             .await
     }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use lime_tests::{until, within};
+use serde_json::json;
 
 use super::client::{Client, Tokens, refused};
 use super::owner::{Browser, forms, origin};
@@ -86,6 +87,44 @@ fn a_client_on_the_web_is_remembered_where_the_owner_wants_it() {
     assert!(again.header("location").unwrap().contains("code="), "{again:?}");
     browser.asked(&web.url(&scene, &[("scope", Some("mcp:read mcp:write"))]));
     browser.asked(&web.url(&scene, &[("prompt", Some("consent"))]));
+}
+
+/// Allows what is asked, and not to be asked again.
+fn allow_for_good(browser: &mut Browser, scene: &Scene, url: &str) {
+    let (_, form) = browser.asked(url);
+    let mut fields = form.filled(Some(("decision", "allow")));
+    fields.push(("remember".to_owned(), "yes".to_owned()));
+    let allowed = browser.post(&format!("{}{}", scene.issuer.url, form.action), &fields);
+    assert!(allowed.header("location").unwrap().contains("code="), "{allowed:?}");
+}
+
+#[test]
+fn a_client_is_remembered_at_the_place_where_it_was_allowed() {
+    let scene = Scene::new();
+    let places = ["https://app.example/cb", "https://app.example/other"];
+    let id = Client::try_register(&scene, &json!({ "redirect_uris": places })).json()["client_id"].clone();
+    let at = |place: &str| Client { id: id.as_str().unwrap().to_owned(), redirect: place.to_owned() };
+    let mut browser = Browser::default();
+    allow_for_good(&mut browser, &scene, &at(places[0]).url(&scene, &[]));
+    browser.asked(&at(places[1]).url(&scene, &[]));
+    assert!(browser.get(&at(places[0]).url(&scene, &[])).header("location").unwrap().contains("code="));
+}
+
+#[test]
+fn what_an_owner_allowed_is_what_he_allowed_in_all() {
+    let scene = Scene::new();
+    let web = Client::at(&scene, "https://app.example/cb", "https://app.example/cb");
+    let mut browser = Browser::default();
+    let list = |browser: &mut Browser| browser.get(&format!("{}/console/consents", scene.issuer.url)).text();
+    allow_for_good(&mut browser, &scene, &web.url(&scene, &[("scope", Some("mcp:read mcp:write"))]));
+    let before = list(&mut browser);
+    // Looking at less, and allowing less, takes nothing of it back.
+    let less = web.url(&scene, &[("scope", Some("mcp:read"))]);
+    assert!(browser.get(&less).header("location").unwrap().contains("code="));
+    assert_eq!(list(&mut browser), before);
+    allow_for_good(&mut browser, &scene, &format!("{less}&prompt=consent"));
+    assert!(list(&mut browser).contains("Delete your notes"), "{}", list(&mut browser));
+    assert!(browser.get(&web.url(&scene, &[("scope", Some("mcp:write"))])).header("location").is_some());
 }
 
 #[test]

@@ -18,7 +18,7 @@ use crate::foundation::owner_sessions::signed_in;
 use crate::reply::{Refusal, unavailable};
 use crate::request::parameters::Parameters;
 use crate::service::Service;
-use crate::store::ConsentRecord;
+use crate::store::{ConsentRecord, Remembered};
 use crate::time::UnixMillis;
 
 pub(crate) async fn authorize(
@@ -44,8 +44,11 @@ pub(crate) async fn authorize(
     };
     let before = service.store.consent(&owner.owner, &asked.client.id, &asked.resource.url).await;
     let before = before.map_err(unavailable(Refusal::TokenNotIssued))?;
-    if asked.prompt != Prompt::Consent && is_settled(&asked, before.as_ref()) {
-        return consent::give(&service, asked, &owner, consent::Remember::AsBefore, now).await;
+    // Where that was withdrawn just now, he is asked as if it had never been.
+    if let Some((before, settled)) = before.as_ref().and_then(|before| Some((before, settled(&asked, before)?)))
+        && let Some(sent) = consent::repeat(&service, &asked, before, settled, now).await?
+    {
+        return Ok(sent);
     }
     if asked.prompt == Prompt::Nothing {
         return Ok(told(&service, asked, AuthorizationError::ConsentRequired));
@@ -53,10 +56,13 @@ pub(crate) async fn authorize(
     Ok(consent::page(&service, &asked, &owner, before.as_ref(), &parameters))
 }
 
-/// Whether the owner said that this client need not ask for this again.
-fn is_settled(asked: &Asked, before: Option<&ConsentRecord>) -> bool {
-    let covers = |consent: &ConsentRecord| consent.remembered && scope::covers(&consent.scope, &asked.scopes);
-    asked.can_be_remembered() && before.is_some_and(covers)
+/// What the owner said need not be asked again, if that is what is asked: by this client, at this very place.
+fn settled<'c>(asked: &Asked, before: &'c ConsentRecord) -> Option<&'c Remembered> {
+    let is_asked = |settled: &&Remembered| {
+        settled.redirect_uri == asked.answer.redirect_uri.as_str() && scope::covers(&settled.scope, &asked.scopes)
+    };
+    let may_be = asked.prompt != Prompt::Consent && asked.can_be_remembered();
+    before.remembered.as_ref().filter(|_| may_be).filter(is_asked)
 }
 
 fn told(service: &Service, asked: Asked, error: AuthorizationError) -> Response {

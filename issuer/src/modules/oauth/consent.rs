@@ -7,6 +7,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
+use passport::{AgentId, OwnerId};
 
 use super::authorization::{Asked, AuthorizationError, CARRIED, NotAsked};
 use super::client::Origin;
@@ -17,7 +18,7 @@ use crate::foundation::owner_sessions::{Answered, SignedIn, answered};
 use crate::reply::{Refusal, unavailable};
 use crate::request::parameters::Parameters;
 use crate::service::Service;
-use crate::store::{ConsentRecord, Grant, NewCode, NewConsent};
+use crate::store::{ConsentRecord, Grant, NewCode, NewConsent, Remembered};
 use crate::time::UnixMillis;
 
 /// A code is redeemed at once, by a program.
@@ -25,11 +26,9 @@ const CODE_TTL: std::time::Duration = std::time::Duration::from_secs(60);
 
 /// Whether this client is to be let in without a question from now on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Remember {
+enum Remember {
     Yes,
     No,
-    /// It was let in so just now.
-    AsBefore,
 }
 
 pub(crate) async fn consent(
@@ -63,16 +62,14 @@ pub(crate) async fn consent(
 }
 
 /// Notes the consent and sends the owner back to the client, with a code.
-pub(super) async fn give(
+async fn give(
     service: &Service,
     asked: Asked,
     owner: &SignedIn,
     remember: Remember,
     now: UnixMillis,
 ) -> Result<Response, Refusal> {
-    let code = Token::generate(Holder::Code).ok_or(Refusal::TokenNotIssued)?;
-    let scope = asked.scope();
-    let new_id = || uuid::Uuid::now_v7().to_string();
+    let redirect_uri = &asked.answer.redirect_uri;
     let consent = NewConsent {
         id: new_id(),
         agent: new_id().try_into().map_err(|_| Refusal::TokenNotIssued)?,
@@ -80,33 +77,59 @@ pub(super) async fn give(
         client: asked.client.id.clone(),
         client_name: asked.client.name.clone(),
         resource: asked.resource.clone(),
-        redirect_host: asked.answer.redirect_uri.host_shown().to_owned(),
-        scope: scope.clone(),
-        remembered: remember != Remember::No,
+        redirect_host: redirect_uri.host_shown().to_owned(),
+        scope: asked.scope(),
+        remembered: (remember == Remember::Yes).then(|| redirect_uri.as_str().to_owned()),
     };
     let agent = service.store.give_consent(consent, now).await.map_err(unavailable(Refusal::TokenNotIssued))?;
-    let grant = Grant {
-        id: new_id(),
-        client: asked.client.id,
-        client_name: asked.client.name,
-        agent,
-        owner: owner.owner.clone(),
-        resource: asked.resource.url,
-        scope,
-    };
-    let new = NewCode {
-        hash: code.hash(),
-        grant,
-        redirect_uri: asked.answer.written.clone(),
-        challenge: asked.challenge,
-        expires_at: now.plus(CODE_TTL),
-    };
+    let (code, new) = code_for(&asked, owner.owner.clone(), agent, now).ok_or(Refusal::TokenNotIssued)?;
     let kept = service.store.add_code(new, now).await.map_err(unavailable(Refusal::TokenNotIssued))?;
     if !kept {
         let withdrawn = AuthorizationError::Denied("the owner has just withdrawn it");
         return Ok(refused(service, NotAsked::Told(Box::new(asked.answer), withdrawn)));
     }
     Ok(sent(&asked.answer.code(&service.issuer, code.expose())))
+}
+
+/// Sends the owner back to the client, with a code for what he settled before. `None`: he has thought again since.
+pub(super) async fn repeat(
+    service: &Service,
+    asked: &Asked,
+    before: &ConsentRecord,
+    settled: &Remembered,
+    now: UnixMillis,
+) -> Result<Option<Response>, Refusal> {
+    let new = code_for(asked, before.owner.clone(), before.agent.clone(), now);
+    let (code, new) = new.ok_or(Refusal::TokenNotIssued)?;
+    let kept = service.store.add_settled_code(new, settled.clone(), now).await;
+    let kept = kept.map_err(unavailable(Refusal::TokenNotIssued))?;
+    Ok(kept.then(|| sent(&asked.answer.code(&service.issuer, code.expose()))))
+}
+
+/// A code, as the client gets it and as it is kept. `None` when the system gives no randomness.
+fn code_for(asked: &Asked, owner: OwnerId, agent: AgentId, now: UnixMillis) -> Option<(Token, NewCode)> {
+    let code = Token::generate(Holder::Code)?;
+    let grant = Grant {
+        id: new_id(),
+        client: asked.client.id.clone(),
+        client_name: asked.client.name.clone(),
+        agent,
+        owner,
+        resource: asked.resource.url.clone(),
+        scope: asked.scope(),
+    };
+    let new = NewCode {
+        hash: code.hash(),
+        grant,
+        redirect_uri: asked.answer.written.clone(),
+        challenge: asked.challenge.clone(),
+        expires_at: now.plus(CODE_TTL),
+    };
+    Some((code, new))
+}
+
+fn new_id() -> String {
+    uuid::Uuid::now_v7().to_string()
 }
 
 /// The page on which an owner is asked.

@@ -56,6 +56,66 @@ async fn rotate(store: &Store, hash: &TokenHash, client: &str, sealed: &str, at:
     (store.rotate_refresh(hash.clone(), client, successor, sealed, GRACE, at).await.unwrap(), next)
 }
 
+/// A code for what the owner settled before, if it was that.
+async fn settled_code(store: &Store, name: &str, agent: &AgentId, uri: &str, scope: &str) -> bool {
+    let code = NewCode {
+        hash: token(Holder::Code),
+        grant: grant(name, agent),
+        redirect_uri: uri.to_owned(),
+        challenge: "challenge".to_owned(),
+        expires_at: after(61),
+    };
+    let settled = Remembered { redirect_uri: uri.to_owned(), scope: scope.to_owned() };
+    store.add_settled_code(code, settled, after(9)).await.unwrap()
+}
+
+#[test]
+fn what_an_owner_settled_gives_a_code_and_changes_nothing() {
+    everywhere(async |store| {
+        with_resource(&store).await;
+        let agent = consented(&store, "k", "p", URL, NOW).await;
+        let before = store.consent(&id("p"), "c", URL).await.unwrap().unwrap();
+        let settled = before.remembered.clone().unwrap();
+        let (uri, scope) = (settled.redirect_uri.as_str(), settled.scope.as_str());
+        assert!(settled_code(&store, "f", &agent, uri, scope).await);
+        assert_eq!(store.consent(&id("p"), "c", URL).await.unwrap().unwrap(), before);
+        assert_eq!(store.audited("consent.given").await.len(), 1);
+        assert!(!settled_code(&store, "g", &agent, "https://app.example/other", scope).await);
+        assert!(!settled_code(&store, "h", &agent, uri, "read").await, "it has changed since it was read");
+        assert!(store.withdraw_consent(&id("p"), before.id, after(10)).await.unwrap());
+        assert!(!settled_code(&store, "i", &agent, uri, scope).await);
+        assert!(store.consent(&id("p"), "c", URL).await.unwrap().is_none(), "it does not come back");
+        for ended in ["f", "g", "h", "i"] {
+            assert!(!store.family_stands(ended).await.unwrap(), "{ended}");
+        }
+    });
+}
+
+#[test]
+fn of_a_hundred_settled_codes_none_outlives_a_withdrawal() {
+    everywhere(async |store| {
+        with_resource(&store).await;
+        let agent = consented(&store, "k", "p", URL, NOW).await;
+        let settled = store.consent(&id("p"), "c", URL).await.unwrap().unwrap().remembered.unwrap();
+        let calls: JoinSet<()> = (0..100)
+            .map(|n| {
+                let (store, agent, settled) = (Arc::clone(&store), agent.clone(), settled.clone());
+                async move {
+                    if n == 50 {
+                        assert!(store.withdraw_consent(&id("p"), "k".to_owned(), after(10)).await.unwrap());
+                    } else {
+                        settled_code(&store, &format!("f{n}"), &agent, &settled.redirect_uri, &settled.scope).await;
+                    }
+                }
+            })
+            .collect();
+        calls.join_all().await;
+        for n in 0..100 {
+            assert!(!store.family_stands(&format!("f{n}")).await.unwrap(), "f{n}");
+        }
+    });
+}
+
 #[test]
 fn of_a_hundred_redemptions_one_succeeds_and_the_replays_end_the_family() {
     everywhere(async |store| {

@@ -32,7 +32,7 @@ pub(super) async fn consented(store: &Store, name: &str, owner: &str, url: &str,
         resource: store.resource_by_url(url).await.unwrap().unwrap(),
         redirect_host: "app.example".to_owned(),
         scope: format!("read {name}"),
-        remembered: true,
+        remembered: Some("https://app.example/back".to_owned()),
     };
     store.give_consent(consent, at).await.unwrap()
 }
@@ -95,8 +95,8 @@ fn an_owner_has_one_agent_for_each_client_and_organisation() {
         let agent = store.agent(&first).await.unwrap().unwrap();
         assert_eq!((agent.owner, agent.name.as_str(), agent.any_site), (id("p"), "Client", false));
         let consent: ConsentRecord = store.consent(&id("p"), "c", URL).await.unwrap().unwrap();
-        assert_eq!((consent.id.as_str(), consent.scope.as_str()), ("k1", "read k2"), "one consent, as last given");
-        assert_eq!((consent.created_at, consent.remembered), (after(2), true));
+        assert_eq!((consent.id.as_str(), consent.scope.as_str()), ("k1", "read k1 k2"), "one consent, of all of them");
+        assert_eq!(consent.created_at, after(2), "as last given");
         let of_owner = store.consents_of(&id("p")).await.unwrap();
         assert_eq!(of_owner.iter().map(|consent| consent.id.as_str()).collect::<Vec<_>>(), ["k4", "k3", "k1"]);
         assert!(store.consent(&id("p"), "another", URL).await.unwrap().is_none());
@@ -119,6 +119,60 @@ fn of_a_hundred_first_consents_one_makes_the_agent() {
         assert_eq!(agents.len(), 1);
         assert_eq!(store.list(Kind::Agent).await.unwrap().len(), 2, "beside the one that was there");
         assert_eq!(store.consents_of(&id("p")).await.unwrap().len(), 1);
+    });
+}
+
+/// Gives a consent of `p` to `c` for one scope.
+async fn allowed(store: &Store, scope: &str, remembered: Option<&str>, at: UnixMillis) -> ConsentRecord {
+    let name = format!("{}-{}", scope.replace(' ', "-"), at.get());
+    let consent = NewConsent {
+        id: name.clone(),
+        agent: id(&name),
+        owner: id("p"),
+        client: "c".to_owned(),
+        client_name: "Client".to_owned(),
+        resource: store.resource_by_url(URL).await.unwrap().unwrap(),
+        redirect_host: "app.example".to_owned(),
+        scope: scope.to_owned(),
+        remembered: remembered.map(str::to_owned),
+    };
+    store.give_consent(consent, at).await.unwrap();
+    store.consent(&id("p"), "c", URL).await.unwrap().unwrap()
+}
+
+#[test]
+fn what_is_remembered_is_of_one_place_and_what_is_allowed_is_of_all() {
+    everywhere(async |store| {
+        with_resource(&store).await;
+        let settled = |redirect_uri: &str, scope: &str| {
+            Some(Remembered { redirect_uri: redirect_uri.to_owned(), scope: scope.to_owned() })
+        };
+        for (secs, scope, uri, expected) in [
+            (1, "a", None, ("a", None)),
+            (2, "b", Some("https://one"), ("a b", settled("https://one", "b"))),
+            (3, "c b", Some("https://one"), ("a b c", settled("https://one", "b c"))),
+            (4, "a", Some("https://two"), ("a b c", settled("https://two", "a"))),
+            (5, "c", None, ("a b c", None)),
+        ] {
+            let consent = allowed(&store, scope, uri, after(secs)).await;
+            assert_eq!((consent.scope.as_str(), consent.remembered), expected, "{secs}");
+        }
+    });
+}
+
+#[test]
+fn of_many_consents_at_once_none_is_lost() {
+    everywhere(async |store| {
+        with_resource(&store).await;
+        let calls: JoinSet<()> = (0..40)
+            .map(|n| {
+                let store = Arc::clone(&store);
+                async move { drop(allowed(&store, &format!("s{n}"), None, after(1)).await) }
+            })
+            .collect();
+        calls.join_all().await;
+        let consent = store.consent(&id("p"), "c", URL).await.unwrap().unwrap();
+        assert_eq!(consent.scope.split(' ').count(), 40, "{}", consent.scope);
     });
 }
 

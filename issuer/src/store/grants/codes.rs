@@ -4,6 +4,7 @@ use super::ending::end;
 use super::refresh::{carry_on, insert_refresh};
 use super::{NewCode, NewRefresh, Redeemed};
 use crate::credentials::TokenHash;
+use crate::store::Remembered;
 use crate::store::database::{StoreError, Tx, Value};
 use crate::time::UnixMillis;
 
@@ -22,6 +23,40 @@ pub(super) async fn add_code(tx: &mut Tx<'_>, code: &NewCode, now: UnixMillis) -
     if tx.execute(sql, &values).await? == 0 {
         return Ok(false);
     }
+    begin(tx, code, now).await?;
+    Ok(true)
+}
+
+pub(super) async fn add_settled_code(
+    tx: &mut Tx<'_>,
+    code: &NewCode,
+    settled: &Remembered,
+    now: UnixMillis,
+) -> Result<bool, StoreError> {
+    let grant = &code.grant;
+    // As above, and only as long as it says what it said when it was read.
+    let sql = "UPDATE consents SET used_at = $5
+               WHERE owner_id = $1 AND client_id = $2 AND resource = $3 AND agent_id = $4
+                     AND remembered_uri = $6 AND remembered_scope = $7";
+    let values: [Value; 7] = [
+        grant.owner.as_str().into(),
+        grant.client.as_str().into(),
+        grant.resource.as_str().into(),
+        grant.agent.as_str().into(),
+        now.into(),
+        settled.redirect_uri.as_str().into(),
+        settled.scope.as_str().into(),
+    ];
+    if tx.execute(sql, &values).await? == 0 {
+        return Ok(false);
+    }
+    begin(tx, code, now).await?;
+    Ok(true)
+}
+
+/// The grant, and the code that carries it on.
+async fn begin(tx: &mut Tx<'_>, code: &NewCode, now: UnixMillis) -> Result<(), StoreError> {
+    let grant = &code.grant;
     let sql = "INSERT INTO grants
                (id, client_id, client_name, agent_id, owner_id, resource, scope, created_at, expires_at)
                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
@@ -46,7 +81,7 @@ pub(super) async fn add_code(tx: &mut Tx<'_>, code: &NewCode, now: UnixMillis) -
         code.expires_at.into(),
     ];
     tx.execute(sql, &values).await?;
-    Ok(true)
+    Ok(())
 }
 
 pub(super) async fn redeem(

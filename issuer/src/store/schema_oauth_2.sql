@@ -1,0 +1,7 @@
+-- What an owner need not be asked again is one redirect URI and some scopes, not a flag beside all he ever allowed.
+ALTER TABLE consents ADD COLUMN remembered_uri TEXT
+;
+ALTER TABLE consents ADD COLUMN remembered_scope TEXT
+;
+ALTER TABLE consents DROP COLUMN remembered
+;
