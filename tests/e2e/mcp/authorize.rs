@@ -29,9 +29,14 @@ fn a_client_is_told_what_is_wrong_with_its_request() {
         (&[("resource", Some(&elsewhere))], "invalid_target"),
         (&[("resource", Some(&fragment))], "invalid_target"),
         (&[("resource", Some("nonsense"))], "invalid_target"),
-        (&[("prompt", Some("none"))], "login_required"),
+        (&[("prompt", Some("none"))], "consent_required"),
+        (&[("request", Some("eyJhbGciOiJub25lIn0.e30."))], "invalid_request"),
+        (&[("request_uri", Some("https://app.example/request"))], "invalid_request"),
+        (&[("response_mode", Some("fragment"))], "invalid_request"),
     ];
     for (changes, error) in table {
+        // Whoever is not signed in is sent nowhere: anybody can register a place to be sent to.
+        signs_in_first(&client.url(&scene, changes));
         match Browser::default().authorize(&client.url(&scene, changes), Press::Nothing) {
             End::Callback(place, query) => {
                 assert_eq!(place, REDIRECT);
@@ -43,6 +48,29 @@ fn a_client_is_told_what_is_wrong_with_its_request() {
             }
             End::Page(reply) => panic!("{changes:?} {} {}", reply.status, reply.text()),
         }
+    }
+}
+
+/// The page on which a stranger signs in.
+#[track_caller]
+fn signs_in_first(url: &str) -> Reply {
+    let page = Browser::default().get(url);
+    assert_eq!((page.status, page.header("location")), (200, None), "{}", page.text());
+    assert!(page.text().contains("type=\"password\""), "{}", page.text());
+    page
+}
+
+#[test]
+fn a_stranger_learns_whom_he_signs_in_for_and_which_links_lead_nowhere() {
+    let scene = Scene::new();
+    let client = Client::register(&scene);
+    assert!(signs_in_first(&client.url(&scene, &[])).text().contains("A test"));
+    // As clients look before they open a browser: one that is forgotten has to register again.
+    let gone = [("client_id", Some("nobody"))];
+    assert_eq!(Browser::default().get(&client.url(&scene, &gone)).status, 400);
+    let (machine, _) = scene.machine();
+    for changes in [[("client_id", Some(machine.as_str()))], [("redirect_uri", Some("https://evil.example/cb"))]] {
+        assert_eq!(Browser::default().get(&client.url(&scene, &changes)).status, 400, "{changes:?}");
     }
 }
 

@@ -76,8 +76,6 @@ pub(crate) enum AuthorizationError {
     Scope(&'static str),
     Target(&'static str),
     Denied(&'static str),
-    /// `prompt=none`, and nobody is signed in.
-    LoginRequired,
     /// `prompt=none`, and the owner would have to be asked.
     ConsentRequired,
     Unavailable,
@@ -91,7 +89,6 @@ impl AuthorizationError {
             Self::Scope(why) => ("invalid_scope", why),
             Self::Target(why) => ("invalid_target", why),
             Self::Denied(why) => ("access_denied", why),
-            Self::LoginRequired => ("login_required", "the owner has to sign in"),
             Self::ConsentRequired => ("consent_required", "the owner has to be asked"),
             Self::Unavailable => ("temporarily_unavailable", "try again later"),
         }

@@ -1,7 +1,7 @@
 //! `GET /modules/oauth/authorize` (RFC 6749 §4.1.1 as OAuth 2.1 narrows it): a client asks an owner for access.
 //!
-//! Asking changes nothing: a stranger is shown where to sign in, an owner what is asked of him. Only where he said before
-//! that this client need not ask again, it is given a code at once.
+//! Asking changes nothing: a stranger is shown where to sign in, whatever is asked, an owner what is asked of him. Only
+//! where he said before that this client need not ask again, it is given a code at once.
 
 use std::sync::Arc;
 
@@ -10,6 +10,7 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 
 use super::authorization::{Asked, AuthorizationError, NotAsked, Prompt};
+use super::client_metadata::ClientDocuments;
 use super::consent;
 use super::metadata::BASE;
 use super::scope;
@@ -31,16 +32,16 @@ pub(crate) async fn authorize(
     let Ok(parameters) = Parameters::parse(query.as_bytes()) else {
         return Ok(consent::refused(&service, NotAsked::broken("The link says more than any app has to.")));
     };
+    let Some(owner) = signed_in(&service, &headers, now).await? else {
+        let next = format!("{BASE}/authorize?{query}");
+        return Ok(match stranger(&service, &parameters, now).await {
+            Ok(client) => sign_in::page(&service, &headers, &next, client.as_deref(), None),
+            Err(not_asked) => consent::refused(&service, not_asked),
+        });
+    };
     let asked = match Asked::read(&service, &parameters, now).await {
         Ok(asked) => asked,
         Err(not_asked) => return Ok(consent::refused(&service, not_asked)),
-    };
-    let Some(owner) = signed_in(&service, &headers, now).await? else {
-        if asked.prompt == Prompt::Nothing {
-            return Ok(told(&service, asked, AuthorizationError::LoginRequired));
-        }
-        let next = format!("{BASE}/authorize?{query}");
-        return Ok(sign_in::page(&service, &headers, &next, Some(&asked.client.name), None));
     };
     let before = service.store.consent(&owner.owner, &asked.client.id, &asked.resource.url).await;
     let before = before.map_err(unavailable(Refusal::TokenNotIssued))?;
@@ -54,6 +55,23 @@ pub(crate) async fn authorize(
         return Ok(told(&service, asked, AuthorizationError::ConsentRequired));
     }
     Ok(consent::page(&service, &asked, &owner, before.as_ref(), &parameters))
+}
+
+/// What a stranger is shown before he signs in: the name of the client, where we know it ourselves, or why this leads
+/// nowhere.
+///
+/// He is sent nowhere, not even with an error or for `prompt=none`: whoever registers a client would have a link of ours
+/// that leads to his own page (RFC 9700 §4.11.2). Nor is anything fetched for him.
+async fn stranger(service: &Service, parameters: &Parameters, now: UnixMillis) -> Result<Option<String>, NotAsked> {
+    let is_a_document = |id: Option<&str>| id.is_some_and(ClientDocuments::is_one);
+    if parameters.one("client_id").is_ok_and(is_a_document) {
+        return Ok(None);
+    }
+    match Asked::read(service, parameters, now).await {
+        Ok(asked) => Ok(Some(asked.client.name)),
+        Err(NotAsked::Told(..)) => Ok(None),
+        Err(shown @ NotAsked::Shown { .. }) => Err(shown),
+    }
 }
 
 /// What the owner said need not be asked again, if that is what is asked: by this client, at this very place.
