@@ -181,7 +181,8 @@ impl Operator {
         Ok(rows.into_iter().map(line).collect())
     }
 
-    /// Suspends `id`: refused everywhere within a second. Doing it again changes nothing.
+    /// Suspends `id`: refused everywhere within a second. What clients were granted in the name of an agent ends, and an
+    /// owner is signed out. Doing it again changes nothing.
     ///
     /// # Errors
     /// [`Error::Unknown`].

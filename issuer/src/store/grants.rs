@@ -15,8 +15,8 @@ use crate::credentials::TokenHash;
 use crate::time::UnixMillis;
 
 use codes::{add_code, add_settled_code, redeem};
-pub(super) use ending::end_of_consent;
 use ending::{end, end_some, forget};
+pub(super) use ending::{end_of_agent, end_of_consent, end_of_owner};
 use refresh::{rotate, rotated_before};
 
 /// One authorization: who may do what where.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::database::{StoreError, Tx};
+use super::grants::{end_of_agent, end_of_owner};
 use super::registry::Kind;
 use super::{AuditRow, Store, audit, bump};
 use crate::time::UnixMillis;
@@ -40,7 +41,8 @@ pub(crate) enum Change {
 }
 
 impl Store {
-    /// Suspends or resumes a subject and writes the log, in one transaction. Doing it again writes nothing.
+    /// Suspends or resumes a subject and writes the log, in one transaction. Doing it again writes nothing. With an agent
+    /// its families end, with an owner those of its agents and its sessions: no resume brings them back.
     /// `Ok(false)`: no such subject.
     pub(crate) async fn change_standing(
         &self,
@@ -151,23 +153,26 @@ async fn change_standing(
         return Ok(found.is_some());
     }
     let generation = bump(tx, "credentials").await?;
-    let kind = match kind {
+    let word = match kind {
         Kind::Owner => Some("owner"),
         Kind::Agent => Some("agent"),
         Kind::Site => Some("site"),
         // A gateway issues nothing and is nobody's credential at a site; its streams end with the generation.
         Kind::Gateway => None,
     };
-    if let Some(kind) = kind {
-        append(tx, kind, id, suspended, now).await?;
+    if let Some(word) = word {
+        append(tx, word, id, suspended, now).await?;
     }
-    if kind == Some("owner") {
+    if kind == Kind::Owner {
         // A gateway knows the owner of an agent, not that of its site.
         let sql = "SELECT id FROM sites WHERE owner_id = $1 AND suspended = 0 ORDER BY id";
         let sites: Vec<(String,)> = tx.rows(sql, &[id.into()]).await?;
         for (site,) in sites {
             append(tx, "site", &site, suspended, now).await?;
         }
+    }
+    if change == Change::Suspend {
+        end_with(tx, kind, id, now).await?;
     }
     let row = AuditRow {
         id: format!("standing:{generation}"),
@@ -178,6 +183,19 @@ async fn change_standing(
     };
     audit(tx, &row, now).await?;
     Ok(true)
+}
+
+/// Ends what would come to life again with a subject that is resumed.
+async fn end_with(tx: &mut Tx<'_>, kind: Kind, id: &str, now: UnixMillis) -> Result<(), StoreError> {
+    match kind {
+        Kind::Agent => end_of_agent(tx, id, now).await,
+        Kind::Owner => {
+            end_of_owner(tx, id, now).await?;
+            tx.execute("DELETE FROM owner_sessions WHERE owner_id = $1", &[id.into()]).await.map(drop)
+        }
+        // Nothing is issued in the name of these.
+        Kind::Site | Kind::Gateway => Ok(()),
+    }
 }
 
 /// Makes worthless what was issued to an agent so far; the agent itself may go on. Nothing happens where a later moment

@@ -5,3 +5,7 @@ ALTER TABLE consents ADD COLUMN remembered_scope TEXT
 ;
 ALTER TABLE consents DROP COLUMN remembered
 ;
+CREATE INDEX grants_by_agent ON grants (agent_id)
+;
+CREATE INDEX grants_by_owner ON grants (owner_id)
+;

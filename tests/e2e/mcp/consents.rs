@@ -162,4 +162,28 @@ fn the_same_owner_client_and_organisation_are_one_agent_that_can_be_suspended() 
     until("the token is refused", || scene.add(&first.access).status == 401);
     refused(&client.refresh(&scene, &first.refresh, &[]), 400, "invalid_grant");
     added(&scene.add(&other.access));
+    scene.issuer.operate(&["agent", "resume", &agent]);
+    for old in [&first, &second] {
+        refused(&client.refresh(&scene, &old.refresh, &[]), 400, "invalid_grant");
+    }
+    until("the agent acts again, by what is granted anew", || {
+        scene.add(&client.tokens(&scene, "mcp:read").access).status == 200
+    });
+}
+
+#[test]
+fn an_owner_who_was_suspended_signs_in_again() {
+    let scene = Scene::new();
+    let client = Client::register(&scene);
+    let mut browser = Browser::default();
+    sign_in(&mut browser, &scene, PASSWORD);
+    let tokens = client.tokens(&scene, "mcp:read");
+    for (action, signs_in) in [("suspend", false), ("resume", true)] {
+        scene.issuer.operate(&["owner", action, &scene.owner]);
+        assert!(!is_signed_in(&mut browser, &scene), "{action}");
+        refused(&client.refresh(&scene, &tokens.refresh, &[]), 400, "invalid_grant");
+        let mut again = Browser::default();
+        sign_in(&mut again, &scene, PASSWORD);
+        assert_eq!(is_signed_in(&mut again, &scene), signs_in, "{action}");
+    }
 }

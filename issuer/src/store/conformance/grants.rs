@@ -260,6 +260,30 @@ fn a_family_that_was_ended_stands_no_more() {
 }
 
 #[test]
+fn what_a_suspension_ends_no_resume_brings_back() {
+    for (kind, subject) in [(Kind::Agent, "agent-k"), (Kind::Owner, "p")] {
+        everywhere(async |store| {
+            let (agent, first) = begun(&store).await;
+            let pending = code(&store, "g", &agent).await;
+            let elsewhere = consented(&store, "other", "o", URL, NOW).await;
+            let others = Grant { owner: id("o"), ..grant("h", &elsewhere) };
+            let (redirect_uri, challenge) = (String::new(), String::new());
+            let hash = token(Holder::Code);
+            let others = NewCode { hash, grant: others, redirect_uri, challenge, expires_at: after(61) };
+            assert!(store.add_code(others, after(1)).await.unwrap());
+            for change in [Change::Suspend, Change::Resume] {
+                assert!(store.change_standing(kind, subject.to_owned(), change, after(5)).await.unwrap());
+                assert!(!store.family_stands("f").await.unwrap(), "{subject} {change:?}");
+                assert_eq!(rotate(&store, &first, "c", "s", after(6)).await.0, Rotated::Unknown);
+                let redeemed = store.redeem_code(pending.clone(), Some(refresh(3600)), after(6)).await.unwrap();
+                assert_ne!(redeemed, Redeemed::Done(grant("g", &agent)), "{subject} {change:?}");
+            }
+            assert!(store.family_stands("h").await.unwrap(), "another owner's");
+        });
+    }
+}
+
+#[test]
 fn a_withdrawn_consent_a_removed_resource_and_a_removed_client_end_their_families() {
     everywhere(async |store| {
         let (agent, first) = begun(&store).await;

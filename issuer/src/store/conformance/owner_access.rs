@@ -85,9 +85,14 @@ fn a_session_lasts_until_it_expires_is_closed_or_its_owner_is_suspended() {
         assert!(store.owner_session(&second, after(4)).await.unwrap().is_none());
         assert!(store.access("ada").await.unwrap().unwrap().suspended);
         store.change_standing(Kind::Owner, "o".to_owned(), Change::Resume, after(5)).await.unwrap();
-        assert!(store.owner_session(&second, after(6)).await.unwrap().is_some());
-        store.close_owner_session(&second).await.unwrap();
-        assert!(store.owner_session(&second, after(6)).await.unwrap().is_none());
+        assert!(store.owner_session(&second, after(6)).await.unwrap().is_none(), "a resume opens none");
+        let (third, fourth) = (token(Holder::OwnerSession), token(Holder::OwnerSession));
+        for session in [&third, &fourth] {
+            store.open_owner_session(session.clone(), &id("o"), after(100), after(7)).await.unwrap();
+        }
+        store.close_owner_session(&third).await.unwrap();
+        assert!(store.owner_session(&third, after(8)).await.unwrap().is_none());
+        assert!(store.owner_session(&fourth, after(8)).await.unwrap().is_some());
         assert_eq!(store.forget_owner_sessions(after(99)).await.unwrap(), 0);
         assert_eq!(store.forget_owner_sessions(after(100)).await.unwrap(), 1);
     });

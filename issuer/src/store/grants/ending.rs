@@ -50,6 +50,20 @@ pub(in crate::store) async fn end_of_consent(
     Ok(())
 }
 
+/// Ends the families of an agent that is suspended; the log tells of it already.
+pub(in crate::store) async fn end_of_agent(tx: &mut Tx<'_>, agent: &str, now: UnixMillis) -> Result<(), StoreError> {
+    let sql =
+        "UPDATE grants SET ended_at = $2, end_reason = 'agent_suspended' WHERE agent_id = $1 AND ended_at IS NULL";
+    tx.execute(sql, &[agent.into(), now.into()]).await.map(drop)
+}
+
+/// Ends the families of all agents of an owner that is suspended.
+pub(in crate::store) async fn end_of_owner(tx: &mut Tx<'_>, owner: &str, now: UnixMillis) -> Result<(), StoreError> {
+    let sql =
+        "UPDATE grants SET ended_at = $2, end_reason = 'owner_suspended' WHERE owner_id = $1 AND ended_at IS NULL";
+    tx.execute(sql, &[owner.into(), now.into()]).await.map(drop)
+}
+
 pub(super) async fn end_some(
     tx: &mut Tx<'_>,
     which: Families,
