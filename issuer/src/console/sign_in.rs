@@ -73,7 +73,7 @@ pub(crate) async fn sign_in(
         return Ok(again(&service, &headers, next, user, SignInNotice::Stale));
     }
     let found = service.store.access(user).await.map_err(unavailable(Refusal::OwnerAuthUnavailable))?;
-    if let Some(locked) = found.as_ref().filter(|access| access.locked_until > now) {
+    if let Some(locked) = found.as_ref().map(|access| access.failures).filter(|failures| failures.locked_until > now) {
         return Ok(again(&service, &headers, next, user, SignInNotice::Locked(locked.locked_until.since(now))));
     }
     let fits = service.passwords.verify(found.as_ref().map(|access| access.phc.as_str()), password.to_owned()).await;
@@ -83,8 +83,8 @@ pub(crate) async fn sign_in(
         None => None,
     };
     match found {
-        Some(access) if access.locked_until > now => {
-            let notice = SignInNotice::Locked(access.locked_until.since(now));
+        Some(access) if access.failures.locked_until > now => {
+            let notice = SignInNotice::Locked(access.failures.locked_until.since(now));
             Ok(again(&service, &headers, next, user, notice))
         }
         Some(access) if fits && !access.suspended => open(&service, &access, next, now).await,

@@ -3,7 +3,7 @@
 use passport::OwnerId;
 
 use super::database::{StoreError, Tx, Value};
-use super::{AuditRow, Store, audit};
+use super::{AuditRow, Failures, Store, audit};
 use crate::credentials::TokenHash;
 use crate::time::UnixMillis;
 
@@ -23,9 +23,7 @@ pub(crate) struct AccessRecord {
     /// The hash of the password, as a PHC string.
     pub(crate) phc: String,
     /// Since the last time it went well.
-    pub(crate) failures: i64,
-    /// Before this no password is looked at.
-    pub(crate) locked_until: UnixMillis,
+    pub(crate) failures: Failures,
     pub(crate) suspended: bool,
 }
 
@@ -72,41 +70,31 @@ impl Store {
 
     /// Who signs in by this name.
     pub(crate) async fn access(&self, user: &str) -> Result<Option<AccessRecord>, StoreError> {
-        type Found = (String, String, i64, i64, i64);
-        let sql = "SELECT o.id, a.phc, a.failures, a.locked_until, o.suspended
+        type Found = (String, String, i64, i64, i64, i64);
+        let sql = "SELECT o.id, a.phc, a.failures, a.failed_at, a.locked_until, o.suspended
                    FROM owner_access a JOIN owners o ON o.id = a.owner_id WHERE a.user_name = $1";
         let user = user.to_ascii_lowercase();
         let row: Option<Found> = self.database.row(sql, &[user.as_str().into()]).await?;
-        row.map(|(owner, phc, failures, locked_until, suspended)| {
+        row.map(|(owner, phc, count, last_at, locked_until, suspended)| {
             Ok(AccessRecord {
                 owner: owner.try_into().map_err(|_| StoreError::Unreadable("owner id"))?,
                 phc,
-                failures,
-                locked_until: UnixMillis::new(locked_until),
+                failures: failures((count, last_at, locked_until)),
                 suspended: suspended != 0,
             })
         })
         .transpose()
     }
 
-    /// Counts a wrong password; until when no other is looked at. The fifth locks for a minute, each further one for twice
-    /// as long, an hour at most.
+    /// Counts a wrong password; until when no other is looked at.
     pub(crate) async fn note_failed_sign_in(&self, owner: &OwnerId, now: UnixMillis) -> Result<UnixMillis, StoreError> {
-        let sql = "UPDATE owner_access
-                   SET failures = failures + 1,
-                       locked_until = CASE WHEN failures < 4 THEN locked_until ELSE $2 + CASE failures
-                           WHEN 4 THEN 60000 WHEN 5 THEN 120000 WHEN 6 THEN 240000 WHEN 7 THEN 480000
-                           WHEN 8 THEN 960000 WHEN 9 THEN 1920000 ELSE 3600000 END END
-                   WHERE owner_id = $1 RETURNING locked_until";
         let owner = owner.clone();
-        let locked: Option<(i64,)> = self
-            .database
+        self.database
             .write(move |tx| {
-                let values: [Value; 2] = [owner.as_str().into(), now.into()];
-                Box::pin(async move { tx.row(sql, &values).await })
+                let owner = owner.clone();
+                Box::pin(async move { note_failure(tx, &owner, now).await })
             })
-            .await?;
-        Ok(locked.map_or(now, |(until,)| UnixMillis::new(until)))
+            .await
     }
 
     /// Opens a session, and forgets the failures before it.
@@ -169,6 +157,25 @@ impl Store {
                    (SELECT hash FROM owner_sessions WHERE expires_at <= $1 ORDER BY expires_at LIMIT 1000)";
         self.database.write(move |tx| Box::pin(async move { tx.execute(sql, &[now.into()]).await })).await
     }
+}
+
+async fn note_failure(tx: &mut Tx<'_>, owner: &OwnerId, now: UnixMillis) -> Result<UnixMillis, StoreError> {
+    // The row stays locked until the commit: of many failures at once each counts.
+    let sql = "UPDATE owner_access SET failed_at = failed_at WHERE owner_id = $1
+               RETURNING failures, failed_at, locked_until";
+    let found: Option<FoundFailures> = tx.row(sql, &[owner.as_str().into()]).await?;
+    let Some(found) = found else { return Ok(now) };
+    let Failures { count, last_at, locked_until } = failures(found).and_one(now);
+    let sql = "UPDATE owner_access SET failures = $2, failed_at = $3, locked_until = $4 WHERE owner_id = $1";
+    let values: [Value; 4] = [owner.as_str().into(), count.into(), last_at.into(), locked_until.into()];
+    tx.execute(sql, &values).await?;
+    Ok(locked_until)
+}
+
+type FoundFailures = (i64, i64, i64);
+
+const fn failures((count, last_at, locked_until): FoundFailures) -> Failures {
+    Failures { count, last_at: UnixMillis::new(last_at), locked_until: UnixMillis::new(locked_until) }
 }
 
 async fn set_password(

@@ -9,3 +9,5 @@ CREATE INDEX grants_by_agent ON grants (agent_id)
 ;
 CREATE INDEX grants_by_owner ON grants (owner_id)
 ;
+ALTER TABLE owner_access ADD COLUMN failed_at BIGINT NOT NULL DEFAULT 0
+;

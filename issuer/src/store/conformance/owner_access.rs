@@ -49,10 +49,10 @@ fn failures_lock_for_longer_each_time_until_one_succeeds() {
         }
         assert_eq!([failed().await, failed().await, failed().await], [minutes(32), minutes(60), minutes(60)]);
         let access = store.access("ada").await.unwrap().unwrap();
-        assert_eq!((access.failures, access.locked_until), (12, minutes(60)));
+        assert_eq!((access.failures.count, access.failures.locked_until), (12, minutes(60)));
         store.open_owner_session(token(Holder::OwnerSession), &id("o"), after(100), after(2)).await.unwrap();
         let access = store.access("ada").await.unwrap().unwrap();
-        assert_eq!((access.failures, access.locked_until), (0, zero));
+        assert_eq!((access.failures.count, access.failures.locked_until), (0, zero));
         assert_eq!(store.note_failed_sign_in(&id("nobody"), NOW).await.unwrap(), NOW);
     });
 }
@@ -66,7 +66,27 @@ fn of_a_hundred_failures_at_once_each_counts() {
             async move { store.note_failed_sign_in(&id("o"), NOW).await.unwrap() > NOW }
         });
         assert_eq!(yeses(calls).await, 96, "all but the first four lock");
-        assert_eq!(store.access("ada").await.unwrap().unwrap().failures, 100);
+        assert_eq!(store.access("ada").await.unwrap().unwrap().failures.count, 100);
+    });
+}
+
+#[test]
+fn failures_are_forgotten_after_a_day_without_one_and_by_a_new_password() {
+    everywhere(async |store| {
+        with_access(&store).await;
+        let failed = async |secs| store.note_failed_sign_in(&id("o"), after(secs)).await.unwrap();
+        for _ in 0..20 {
+            failed(0).await;
+        }
+        let day = 24 * 3600;
+        assert!(failed(day - 1).await > after(day), "the twenty-first");
+        assert!(failed(2 * day - 1).await <= after(2 * day - 1), "the first again");
+        for _ in 0..9 {
+            failed(2 * day).await;
+        }
+        assert!(store.access("ada").await.unwrap().unwrap().failures.locked_until > after(2 * day));
+        assert_eq!(set(&store, "o", "ada", "new").await, PasswordSet::Done);
+        assert_eq!(store.access("ada").await.unwrap().unwrap().failures.locked_until, UnixMillis::new(0));
     });
 }
 
