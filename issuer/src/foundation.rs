@@ -8,5 +8,6 @@ pub(crate) mod owner_sessions;
 pub(crate) mod passwords;
 pub(crate) mod resource_url;
 pub(crate) mod sites;
+pub(crate) mod unknown_names;
 
 pub(crate) use origin::same_origin;

@@ -13,6 +13,7 @@ use crate::core::secret::{Missing, Sealer};
 use crate::ephemeral::streams::Streams;
 use crate::foundation::csrf::Csrf;
 use crate::foundation::passwords::Passwords;
+use crate::foundation::unknown_names::UnknownNames;
 use crate::modules::oauth::client_assertion::Assertions;
 use crate::modules::oauth::client_metadata::ClientDocuments;
 use crate::server::router;
@@ -84,6 +85,7 @@ impl Issuer {
             assertions: Assertions::default(),
             document_assertions: Assertions::default(),
             passwords: Passwords::new(),
+            unknown_names: UnknownNames::default(),
             csrf: Csrf::new(sealer.derive(b"forms")?),
             sealer: Arc::clone(&sealer),
             streams: Streams::new(),

@@ -12,6 +12,7 @@ use crate::core::secret::Sealer;
 use crate::ephemeral::streams::Streams;
 use crate::foundation::csrf::Csrf;
 use crate::foundation::passwords::Passwords;
+use crate::foundation::unknown_names::UnknownNames;
 use crate::modules::oauth::client_assertion::Assertions;
 use crate::modules::oauth::client_metadata::ClientDocuments;
 use crate::store::Store;
@@ -41,6 +42,7 @@ pub(crate) struct Service {
     pub(crate) assertions: Assertions,
     pub(crate) document_assertions: Assertions,
     pub(crate) passwords: Passwords,
+    pub(crate) unknown_names: UnknownNames,
     pub(crate) csrf: Csrf,
     pub(crate) streams: Arc<Streams>,
     /// Turns true when the process is to end.

@@ -1,6 +1,7 @@
 //! `/console/sign-in`: an owner shows his password and is known by a cookie from then on.
 //!
-//! Who tries too often waits, whatever he shows meanwhile; an unknown name takes as long as a wrong password.
+//! Who tries too often waits, whatever he shows meanwhile; an unknown name is answered as a wrong password is, and takes as
+//! long.
 
 use std::sync::Arc;
 
@@ -72,33 +73,45 @@ pub(crate) async fn sign_in(
     if !same_origin(&headers, &service.issuer) || !service.csrf.check(form, said.field("csrf")?) {
         return Ok(again(&service, &headers, next, user, SignInNotice::Stale));
     }
-    let found = service.store.access(user).await.map_err(unavailable(Refusal::OwnerAuthUnavailable))?;
-    if let Some(locked) = found.as_ref().map(|access| access.failures).filter(|failures| failures.locked_until > now) {
-        return Ok(again(&service, &headers, next, user, SignInNotice::Locked(locked.locked_until.since(now))));
+    let (found, locked_until) = known(&service, user).await?;
+    if locked_until > now {
+        return Ok(again(&service, &headers, next, user, SignInNotice::Locked(locked_until.since(now))));
     }
     let fits = service.passwords.verify(found.as_ref().map(|access| access.phc.as_str()), password.to_owned()).await;
     // Of many tries at once, those that were looked at after the last one that counts are none.
-    let found = match found {
-        Some(_) => service.store.access(user).await.map_err(unavailable(Refusal::OwnerAuthUnavailable))?,
-        None => None,
+    let now = UnixMillis::now();
+    let (found, locked_until) = known(&service, user).await?;
+    let locked_until = match found {
+        _ if locked_until > now => locked_until,
+        Some(access) if fits && !access.suspended => return open(&service, &access, next, now).await,
+        Some(_) if fits => now,
+        found => failed(&service, user, found.as_ref(), now).await?,
     };
-    match found {
-        Some(access) if access.failures.locked_until > now => {
-            let notice = SignInNotice::Locked(access.failures.locked_until.since(now));
-            Ok(again(&service, &headers, next, user, notice))
-        }
-        Some(access) if fits && !access.suspended => open(&service, &access, next, now).await,
-        found => {
-            let locked_until = match found.filter(|_| !fits) {
-                Some(access) => service.store.note_failed_sign_in(&access.owner, now).await,
-                None => Ok(now),
-            };
-            let locked_until = locked_until.map_err(unavailable(Refusal::OwnerAuthUnavailable))?;
-            let is_locked = locked_until > now;
-            let notice = if is_locked { SignInNotice::Locked(locked_until.since(now)) } else { SignInNotice::Wrong };
-            Ok(again(&service, &headers, next, user, notice))
-        }
-    }
+    let is_locked = locked_until > now;
+    let notice = if is_locked { SignInNotice::Locked(locked_until.since(now)) } else { SignInNotice::Wrong };
+    Ok(again(&service, &headers, next, user, notice))
+}
+
+/// Who signs in by a name, if anybody does, and before when no password is looked at under it.
+async fn known(service: &Service, user: &str) -> Result<(Option<AccessRecord>, UnixMillis), Refusal> {
+    let found = service.store.access(user).await.map_err(unavailable(Refusal::OwnerAuthUnavailable))?;
+    let unknown = service.unknown_names.locked_until(user);
+    let locked_until = found.as_ref().map_or(unknown, |access| access.failures.locked_until);
+    Ok((found, locked_until))
+}
+
+/// Counts a wrong password; until when no other is looked at.
+async fn failed(
+    service: &Service,
+    user: &str,
+    found: Option<&AccessRecord>,
+    now: UnixMillis,
+) -> Result<UnixMillis, Refusal> {
+    let noted = match found {
+        Some(access) => service.store.note_failed_sign_in(&access.owner, now).await,
+        None => service.store.note_unknown_sign_in().await.map(|()| service.unknown_names.note(user, now)),
+    };
+    noted.map_err(unavailable(Refusal::OwnerAuthUnavailable))
 }
 
 /// `POST /console/sign-out`.

@@ -97,6 +97,13 @@ impl Store {
             .await
     }
 
+    /// Counts a password that was shown under a name that nobody has. Beside the count it is the work of a wrong password
+    /// under one that somebody has, which would tell by its time which is which.
+    pub(crate) async fn note_unknown_sign_in(&self) -> Result<(), StoreError> {
+        let sql = "UPDATE counters SET value = value + 1 WHERE name = 'unknown_sign_ins'";
+        self.database.write(move |tx| Box::pin(async move { tx.execute(sql, &[]).await.map(drop) })).await
+    }
+
     /// Opens a session, and forgets the failures before it.
     pub(crate) async fn open_owner_session(
         &self,

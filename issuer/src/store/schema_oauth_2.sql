@@ -11,3 +11,5 @@ CREATE INDEX grants_by_owner ON grants (owner_id)
 ;
 ALTER TABLE owner_access ADD COLUMN failed_at BIGINT NOT NULL DEFAULT 0
 ;
+INSERT INTO counters (name, value) VALUES ('unknown_sign_ins', 0)
+;

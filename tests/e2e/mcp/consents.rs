@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use lime_tests::http::Reply;
 use lime_tests::{until, within};
 use serde_json::json;
 
@@ -10,13 +11,17 @@ use super::owner::{Browser, forms, origin};
 use super::scene::{PASSWORD, Scene, USER, added};
 
 /// Signs in with a password.
-fn sign_in(browser: &mut Browser, scene: &Scene, password: &str) -> lime_tests::http::Reply {
+fn sign_in(browser: &mut Browser, scene: &Scene, password: &str) -> Reply {
+    sign_in_as(USER, browser, scene, password)
+}
+
+fn sign_in_as(user: &str, browser: &mut Browser, scene: &Scene, password: &str) -> Reply {
     let url = format!("{}/console/sign-in", scene.issuer.url);
     let page = browser.get(&url);
     let form = forms(&page.text()).into_iter().find(|form| !form.fields.is_empty()).expect("a form to sign in with");
     let fields = form.filled(None).into_iter().map(|(name, value)| match name.as_str() {
         "password" => (name, password.to_owned()),
-        "user" => (name, USER.to_owned()),
+        "user" => (name, user.to_owned()),
         _ => (name, value),
     });
     browser.post(&format!("{}{}", origin(&url), form.action), &fields.collect::<Vec<_>>())
@@ -55,6 +60,20 @@ fn guessing_a_password_locks_the_owner_out_for_a_while() {
     let mut browser = Browser::default();
     sign_in(&mut browser, &scene, PASSWORD);
     assert!(!is_signed_in(&mut browser, &scene), "not even he himself");
+}
+
+#[test]
+fn a_lock_does_not_tell_who_signs_in_here() {
+    let scene = Scene::new();
+    let answers = |user: &str| {
+        let mut browser = Browser::default();
+        let answer = |n: i32| sign_in_as(user, &mut browser, &scene, &format!("guess {n}"));
+        let answers = (0..7).map(answer).map(|page| (page.status, page.text().contains("too many tries")));
+        answers.collect::<Vec<_>>()
+    };
+    let known = answers(USER);
+    assert_eq!(known[3..6], [(403, false), (429, true), (429, true)], "{known:?}");
+    assert_eq!(answers("nobody-of-this-name"), known);
 }
 
 #[test]
