@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 
 use crate::jws::Unchecked;
@@ -11,6 +13,12 @@ use crate::{Audience, KeyId, KeySetError, Refusal, UnixTime, json, verify};
 
 /// How far ahead `exp` may lie: what was signed for one request needs minutes, and is remembered for as long.
 const AHEAD_MAX: Duration = Duration::from_mins(10);
+
+/// Keys of one client. Of an assertion that names none of them each is tried.
+const CLIENT_KEYS_MAX: usize = 8;
+
+/// 65537, as nearly every RSA key has it.
+const EXPONENT_MAX: [u8; 3] = [1, 0, 1];
 
 /// Longest `jti`, in bytes.
 const JTI_BYTES_MAX: usize = 256;
@@ -69,12 +77,14 @@ pub struct ClientKeys {
 }
 
 impl ClientKeys {
-    /// Reads a client's key set (RFC 7591 §2). Keys that we could not verify with are skipped.
+    /// Reads a client's key set (RFC 7591 §2), of eight keys at most. Keys that we could not verify with are skipped, and RSA
+    /// keys with an exponent above 65537.
     ///
     /// # Errors
     /// [`KeySetError`] when nothing usable is left or the document is not what it should be.
     pub fn from_jwks(document: &[u8]) -> Result<Self, KeySetError> {
-        let keys: Vec<_> = members(document)?.iter().filter_map(PublicKey::from_json).collect();
+        let members = members(document, CLIENT_KEYS_MAX)?;
+        let keys: Vec<_> = members.iter().filter(|key| is_cheap(key)).filter_map(PublicKey::from_json).collect();
         if keys.is_empty() { Err(KeySetError::Empty) } else { Ok(Self { keys }) }
     }
 
@@ -92,6 +102,13 @@ impl ClientKeys {
         }
         Err(refusal)
     }
+}
+
+/// Whether an RSA key has an exponent of the usual size: a client chooses what verifying it costs us.
+fn is_cheap(key: &serde_json::Value) -> bool {
+    let Some(exponent) = key.get("e").and_then(serde_json::Value::as_str) else { return true };
+    let exponent = URL_SAFE_NO_PAD.decode(exponent).unwrap_or_default();
+    exponent.len() < EXPONENT_MAX.len() || (exponent.len() == EXPONENT_MAX.len() && exponent[..] <= EXPONENT_MAX[..])
 }
 
 impl fmt::Debug for ClientKeys {

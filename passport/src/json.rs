@@ -2,6 +2,7 @@
 //! see two values (RFC 8725 §2.4 names the attack, RFC 7515 §4 allows the refusal).
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::fmt;
 
 use serde::Deserialize;
@@ -27,8 +28,32 @@ impl<'de> Deserialize<'de> for Unique {
 }
 
 /// A member's name, borrowed where it has no escapes.
-#[derive(Deserialize, PartialEq)]
+#[derive(Deserialize)]
 struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
+
+/// Members of an object that are compared one by one: a token has a dozen, and a scan beats a set there.
+const FEW: usize = 16;
+
+/// The names of an object so far. Of more than a few a set is made: key sets and client documents are anybody's, and no
+/// text is to cost more than it is long.
+#[derive(Default)]
+struct Names<'a> {
+    few: Vec<Cow<'a, str>>,
+    many: HashSet<Cow<'a, str>>,
+}
+
+impl<'a> Names<'a> {
+    /// Whether it is a new one.
+    fn insert(&mut self, name: Cow<'a, str>) -> bool {
+        if self.many.is_empty() && self.few.len() < FEW {
+            let is_new = !self.few.contains(&name);
+            self.few.push(name);
+            return is_new;
+        }
+        self.many.extend(self.few.drain(..));
+        self.many.insert(name)
+    }
+}
 
 struct Walk;
 
@@ -40,13 +65,11 @@ impl<'de> Visitor<'de> for Walk {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Unique, A::Error> {
-        // A token has a dozen members, and its size bounds the worst case: a scan beats a hash set here.
-        let mut seen: Vec<Name<'de>> = Vec::with_capacity(16);
-        while let Some(name) = map.next_key::<Name<'de>>()? {
-            if seen.contains(&name) {
+        let mut seen = Names::default();
+        while let Some(Name(name)) = map.next_key::<Name<'de>>()? {
+            if !seen.insert(name) {
                 return Err(de::Error::custom("a member is named twice"));
             }
-            seen.push(name);
             map.next_value::<Unique>()?;
         }
         Ok(Unique)
@@ -79,5 +102,24 @@ impl<'de> Visitor<'de> for Walk {
 
     fn visit_unit<E: de::Error>(self) -> Result<Unique, E> {
         Ok(Unique)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_found_twice_in_objects_of_any_length() {
+        for members in [1, 2, FEW - 1, FEW, FEW + 1, 2 * FEW, 10_000] {
+            let names: Vec<_> = (0..members).map(|n| format!("\"m{n}\":{n}")).collect();
+            let once = format!("{{{}}}", names.join(","));
+            assert!(object::<serde_json::Value>(once.as_bytes()).is_ok(), "{members}");
+            for again in [0, members / 2, members - 1] {
+                // The second one is written with an escape, and is the same name.
+                let twice = format!("{{{},\"\\u006d{again}\":0}}", names.join(","));
+                assert!(object::<serde_json::Value>(twice.as_bytes()).is_err(), "{again} of {members}");
+            }
+        }
     }
 }

@@ -69,9 +69,9 @@ pub enum KeySetError {
     /// Not `{"keys":[{..},..]}`.
     #[error("not a JWK set")]
     Malformed(#[source] serde_json::Error),
-    /// More than [`KEYS_MAX`] keys.
-    #[error("more than 64 keys")]
-    TooMany,
+    /// More keys than so many, which is [`KEYS_MAX`] for an issuer.
+    #[error("more than {0} keys")]
+    TooMany(usize),
     /// Two keys of one name: which of them signed?
     #[error("kid {0} stands twice in the key set")]
     DuplicateKid(KeyId),
@@ -101,7 +101,7 @@ impl KeySet {
     /// [`KeySetError`] when nothing usable is left or the document is not what it should be.
     pub fn from_jwks_of(document: &[u8], accepted: &[Algorithm]) -> Result<Self, KeySetError> {
         let mut keys = HashMap::new();
-        for member in members(document)? {
+        for member in members(document, KEYS_MAX)? {
             let Some((Some(kid), key)) = PublicKey::from_json(&member) else { continue };
             if !accepted.contains(&key.algorithm) {
                 continue;
@@ -152,7 +152,7 @@ impl KeySet {
 }
 
 /// The keys of a document as they stand in it, each of any kind.
-pub(crate) fn members(document: &[u8]) -> Result<Vec<serde_json::Value>, KeySetError> {
+pub(crate) fn members(document: &[u8], keys_max: usize) -> Result<Vec<serde_json::Value>, KeySetError> {
     #[derive(Deserialize)]
     struct Document {
         keys: Vec<serde_json::Value>,
@@ -161,7 +161,7 @@ pub(crate) fn members(document: &[u8]) -> Result<Vec<serde_json::Value>, KeySetE
         return Err(KeySetError::TooLong);
     }
     let document: Document = json::object(document).map_err(KeySetError::Malformed)?;
-    if document.keys.len() > KEYS_MAX { Err(KeySetError::TooMany) } else { Ok(document.keys) }
+    if document.keys.len() > keys_max { Err(KeySetError::TooMany(keys_max)) } else { Ok(document.keys) }
 }
 
 impl fmt::Debug for KeySet {

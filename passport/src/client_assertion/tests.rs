@@ -143,6 +143,25 @@ fn who_it_says_it_is_can_be_asked_before_it_is_believed() {
 }
 
 #[test]
+fn a_client_has_eight_keys_of_the_usual_cost() {
+    let ed = json!({ "kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo" });
+    let set = |keys: &[Value]| ClientKeys::from_jwks(json!({ "keys": keys }).to_string().as_bytes());
+    assert!(set(&vec![ed.clone(); 8]).is_ok());
+    assert!(matches!(set(&vec![ed; 9]), Err(KeySetError::TooMany(8))));
+    let modulus = URL_SAFE_NO_PAD.encode([0xC5; 256]);
+    for (exponent, counts) in [
+        (&[3][..], true),
+        (&[1, 0, 1], true),
+        (&[1, 0, 3], false),
+        (&[0xFF, 0xFF, 0xFF], false),
+        (&[1, 0, 0, 0], false),
+    ] {
+        let key = json!({ "kty": "RSA", "n": modulus, "e": URL_SAFE_NO_PAD.encode(exponent) });
+        assert_eq!(set(&[key]).is_ok(), counts, "{exponent:?}");
+    }
+}
+
+#[test]
 fn a_set_without_a_key_that_verifies_is_none() {
     for (document, is_empty) in
         [(r#"{"keys":[]}"#, true), (r#"{"keys":[{"kty":"oct","k":"AA"}]}"#, true), ("[]", false)]
