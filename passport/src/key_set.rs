@@ -53,6 +53,15 @@ impl Jwk {
     }
 }
 
+/// Members that only a private or symmetric key has (RFC 7518 §6.2.2, §6.3.2, §6.4.1; RFC 8037 §2).
+const PRIVATE: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
+
+/// Whether a JWK holds what nobody but its owner may know: it has been where it should not be.
+#[must_use]
+pub fn is_private(jwk: &serde_json::Map<String, serde_json::Value>) -> bool {
+    PRIVATE.iter().any(|member| jwk.contains_key(*member))
+}
+
 /// The document that publishes `keys`, in their order.
 #[must_use]
 pub fn jwks_document<'a>(keys: impl IntoIterator<Item = &'a Jwk>) -> String {

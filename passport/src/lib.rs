@@ -33,7 +33,7 @@ pub use client_assertion::{ClientAssertion, ClientExpected, ClientKeys, verify_c
 pub use ids::{AgentId, BadId, BindingId, KeyId, LoginRequestId, OwnerId, OwnerLevel, SiteId, TokenId};
 pub use json::object as strict_object;
 pub use jws::{TOKEN_BYTES_MAX, Unverified, unverified};
-pub use key_set::{JWKS_BYTES_MAX, Jwk, KEYS_MAX, KeySet, KeySetError, jwks_document};
+pub use key_set::{JWKS_BYTES_MAX, Jwk, KEYS_MAX, KeySet, KeySetError, is_private as is_private_jwk, jwks_document};
 pub use oauth::{OAuthExpected, OAuthToken, verify_oauth};
 pub use refusal::Refusal;
 pub use resource::ResourceToken;

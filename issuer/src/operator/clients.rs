@@ -10,9 +10,6 @@ use crate::credentials::{Holder, Token};
 use crate::store::{ClientAuth, ClientRecord, Registration};
 use crate::time::UnixMillis;
 
-/// Members that only a private or symmetric key has (RFC 7518 §6.2.2, §6.3.2, §6.4.1; RFC 8037 §2).
-const PRIVATE: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
-
 /// A client as it was registered.
 #[derive(Clone, Debug)]
 pub struct RegisteredClient {
@@ -128,7 +125,7 @@ fn public_keys(document: &[u8]) -> Result<String, Error> {
     ClientKeys::from_jwks(document).map_err(|error| refused(&error))?;
     let Document { keys } = passport::strict_object(document).map_err(|error| refused(&error))?;
     for (n, key) in (1_usize..).zip(&keys) {
-        if PRIVATE.iter().any(|member| key.contains_key(*member)) {
+        if passport::is_private_jwk(key) {
             return Err(refused(&format!("key {n} is not public: leave out its private members, and make a new key")));
         }
         let alone = json!({ "keys": [key] }).to_string();

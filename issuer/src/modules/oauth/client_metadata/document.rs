@@ -65,8 +65,7 @@ impl ClientDocument {
 pub(super) fn keys(text: &[u8]) -> Result<ClientKeys, DocumentRefusal> {
     let members: Map<String, Value> = strict_object(text).map_err(|_| DocumentRefusal::NotJson)?;
     let keys = members.get("keys").and_then(Value::as_array).ok_or(DocumentRefusal::Keys)?;
-    // A private half, or a key that has no other.
-    if keys.iter().any(|key| key.get("d").is_some() || key.get("k").is_some()) {
+    if keys.iter().filter_map(Value::as_object).any(passport::is_private_jwk) {
         return Err(DocumentRefusal::Secret("jwks"));
     }
     ClientKeys::from_jwks(text).map_err(|_| DocumentRefusal::Keys)
@@ -168,6 +167,7 @@ mod tests {
         both["jwks_uri"] = json!("https://keys.example/jwks.json");
         let private = json!({ "keys": [{ "kty": "OKP", "crv": "Ed25519", "x": "AA", "d": "AA" }] });
         let symmetric = json!({ "keys": [{ "kty": "oct", "k": "AA" }] });
+        let factor = json!({ "keys": [{ "kty": "RSA", "n": "AA", "e": "AQAB", "p": "AA" }] });
         let http = DocumentRefusal::RedirectUri(crate::modules::oauth::redirect_uri::BadRedirectUri::Http);
         for (document, refusal) in [
             (json!([document()]), DocumentRefusal::NotJson),
@@ -194,6 +194,7 @@ mod tests {
             (keyed("jwks", json!({ "keys": [] })), DocumentRefusal::Keys),
             (keyed("jwks", private), DocumentRefusal::Secret("jwks")),
             (keyed("jwks", symmetric), DocumentRefusal::Secret("jwks")),
+            (keyed("jwks", factor), DocumentRefusal::Secret("jwks")),
         ] {
             assert_eq!(parse(&document.to_string()).unwrap_err(), refusal, "{document}");
         }
