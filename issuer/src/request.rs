@@ -37,7 +37,12 @@ pub(crate) fn one_header<'h>(headers: &'h HeaderMap, name: &str) -> Result<Optio
 
 /// A body as it came, of bounded size and in bounded time.
 pub(crate) async fn bytes(body: Body) -> Result<Vec<u8>, Refusal> {
-    timeout(BODY_WAIT_MAX, read(body)).await.map_err(|_| Refusal::BodyTooSlow)?
+    bytes_up_to(body, BODY_BYTES_MAX).await
+}
+
+/// A body of smaller size than others.
+pub(crate) async fn bytes_up_to(body: Body, bytes_max: usize) -> Result<Vec<u8>, Refusal> {
+    timeout(BODY_WAIT_MAX, read(body, bytes_max)).await.map_err(|_| Refusal::BodyTooSlow)?
 }
 
 /// A body as one JSON object.
@@ -50,12 +55,12 @@ pub(crate) async fn object<T: DeserializeOwned>(body: Body) -> Result<T, Refusal
     serde_json::from_slice(&bytes).map_err(|_| Refusal::Invalid("the body is not the JSON object asked for"))
 }
 
-async fn read(body: Body) -> Result<Vec<u8>, Refusal> {
+async fn read(body: Body, bytes_max: usize) -> Result<Vec<u8>, Refusal> {
     let mut bytes = Vec::new();
     let mut chunks = body.into_data_stream();
     while let Some(chunk) = chunks.next().await {
         let chunk = chunk.map_err(|_| Refusal::Invalid("the body broke off"))?;
-        if bytes.len() + chunk.len() > BODY_BYTES_MAX {
+        if bytes.len() + chunk.len() > bytes_max {
             return Err(Refusal::BodyTooLarge);
         }
         bytes.extend_from_slice(&chunk);

@@ -68,18 +68,13 @@ impl Operator {
     pub async fn add_client(&self, agent: &str, name: &str, jwks: Option<&[u8]>) -> Result<RegisteredClient, Error> {
         let agent: AgentId = agent.parse().map_err(|_| Error::Unknown("agent"))?;
         let name = name_of(name)?;
-        let (auth, method, secret) = match jwks {
-            Some(document) => (ClientAuth::Keys(public_keys(document)?), "private_key_jwt", None),
+        let (auth, secret) = match jwks {
+            Some(document) => (ClientAuth::Keys(public_keys(document)?), None),
             None => {
                 let secret = new_token(Holder::Client)?;
-                (ClientAuth::Secret(secret.hash()), "client_secret_basic", Some(secret))
+                (ClientAuth::Secret(secret.hash()), Some(secret))
             }
         };
-        let metadata = json!({
-            "client_name": &name,
-            "grant_types": ["client_credentials"],
-            "token_endpoint_auth_method": method,
-        });
         let (id, now) = (uuid::Uuid::now_v7().to_string(), UnixMillis::now());
         let client = ClientRecord {
             id: id.clone(),
@@ -87,7 +82,6 @@ impl Operator {
             redirect_uris: Vec::new(),
             auth,
             agent: Some(agent),
-            metadata: metadata.to_string(),
             created_at: now,
             expires_at: None,
         };

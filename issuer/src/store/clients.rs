@@ -35,8 +35,6 @@ pub(crate) struct ClientRecord {
     pub(crate) auth: ClientAuth,
     /// The agent an operator's client speaks for; nobody's, when it registered itself.
     pub(crate) agent: Option<AgentId>,
-    /// What it registered, in JSON.
-    pub(crate) metadata: String,
     pub(crate) created_at: UnixMillis,
     /// When it is forgotten unless it is used. An operator's client is not.
     pub(crate) expires_at: Option<UnixMillis>,
@@ -50,7 +48,7 @@ pub(crate) enum ClientRegistration {
     Full,
 }
 
-type Found = (String, Option<String>, String, String, String, String, String, i64, Option<i64>);
+type Found = (String, Option<String>, String, String, String, String, i64, Option<i64>);
 
 impl Store {
     /// Keeps a client that registers itself, unless there are `clients_max` of them already.
@@ -99,7 +97,7 @@ impl Store {
 
     /// A client that may still be used: an operator's, one whose time is not up, or one with a standing grant.
     pub(crate) async fn client(&self, id: &str, now: UnixMillis) -> Result<Option<ClientRecord>, StoreError> {
-        let sql = "SELECT id, agent_id, name, redirect_uris, auth, proof, metadata, created_at, expires_at FROM clients
+        let sql = "SELECT id, agent_id, name, redirect_uris, auth, proof, created_at, expires_at FROM clients
                    WHERE id = $1 AND (expires_at IS NULL OR expires_at > $2 OR EXISTS
                          (SELECT 1 FROM grants g
                           WHERE g.client_id = clients.id AND g.ended_at IS NULL AND g.expires_at > $2))";
@@ -108,7 +106,7 @@ impl Store {
 
     /// Clients, an operator's first; 10,000 at most.
     pub(crate) async fn clients(&self) -> Result<Vec<ClientRecord>, StoreError> {
-        let sql = "SELECT id, agent_id, name, redirect_uris, auth, proof, metadata, created_at, expires_at FROM clients
+        let sql = "SELECT id, agent_id, name, redirect_uris, auth, proof, created_at, expires_at FROM clients
                    ORDER BY CASE WHEN agent_id IS NULL THEN 1 ELSE 0 END, created_at, id LIMIT 10000";
         self.database.rows(sql, &[]).await?.into_iter().map(record).collect()
     }
@@ -177,16 +175,15 @@ async fn insert(tx: &mut Tx<'_>, client: &ClientRecord, redirect_uris: &str) -> 
         ClientAuth::Secret(hash) => ("secret", hash.as_str()),
         ClientAuth::Keys(keys) => ("keys", keys.as_str()),
     };
-    let sql = "INSERT INTO clients (id, agent_id, name, redirect_uris, auth, proof, metadata, created_at, expires_at)
-               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
-    let values: [Value; 9] = [
+    let sql = "INSERT INTO clients (id, agent_id, name, redirect_uris, auth, proof, created_at, expires_at)
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+    let values: [Value; 8] = [
         client.id.as_str().into(),
         client.agent.as_ref().map(AgentId::as_str).into(),
         client.name.as_str().into(),
         redirect_uris.into(),
         auth.into(),
         proof.into(),
-        client.metadata.as_str().into(),
         client.created_at.into(),
         client.expires_at.into(),
     ];
@@ -230,7 +227,7 @@ fn uris_text(client: &ClientRecord) -> Result<String, StoreError> {
 }
 
 fn record(found: Found) -> Result<ClientRecord, StoreError> {
-    let (id, agent, name, redirect_uris, auth, proof, metadata, created_at, expires_at) = found;
+    let (id, agent, name, redirect_uris, auth, proof, created_at, expires_at) = found;
     let auth = match auth.as_str() {
         "none" => ClientAuth::None,
         "secret" => ClientAuth::Secret(TokenHash::stored(proof)),
@@ -243,7 +240,6 @@ fn record(found: Found) -> Result<ClientRecord, StoreError> {
         redirect_uris: serde_json::from_str(&redirect_uris).map_err(|_| StoreError::Unreadable("redirect uri"))?,
         auth,
         agent: agent.map(AgentId::try_from).transpose().map_err(|_| StoreError::Unreadable("agent id"))?,
-        metadata,
         created_at: UnixMillis::new(created_at),
         expires_at: expires_at.map(UnixMillis::new),
     })

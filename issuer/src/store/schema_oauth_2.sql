@@ -13,3 +13,5 @@ ALTER TABLE owner_access ADD COLUMN failed_at BIGINT NOT NULL DEFAULT 0
 ;
 INSERT INTO counters (name, value) VALUES ('unknown_sign_ins', 0)
 ;
+ALTER TABLE clients DROP COLUMN metadata
+;

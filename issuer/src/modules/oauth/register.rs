@@ -17,13 +17,16 @@ use super::client_name::ClientName;
 use super::cors;
 use super::redirect_uri::{BadRedirectUri, RedirectUri};
 use crate::reply::{Refusal, unavailable};
-use crate::request::bytes;
+use crate::request::bytes_up_to;
 use crate::service::Service;
 use crate::store::{ClientAuth, ClientRecord, ClientRegistration};
 use crate::time::UnixMillis;
 
 /// A client that registers goes on to ask an owner at once; one that does not is a stranger's.
 const UNUSED_TTL: Duration = Duration::from_hours(24);
+
+/// Largest metadata: what real clients send has a kilobyte, and half of this can be kept for each.
+const BODY_BYTES_MAX: usize = 8 * 1024;
 
 /// Clients that registered themselves, at a time. Each has a kilobyte or two.
 const CLIENTS_MAX: i64 = 100_000;
@@ -131,7 +134,8 @@ pub(crate) async fn register(State(service): State<Arc<Service>>, body: Body) ->
 
 async fn registered(service: &Service, body: Body) -> Result<Value, Response> {
     let now = UnixMillis::now();
-    let body = bytes(body).await.map_err(|refusal| refusal.in_oauth("invalid_client_metadata"))?;
+    let body =
+        bytes_up_to(body, BODY_BYTES_MAX).await.map_err(|refusal| refusal.in_oauth("invalid_client_metadata"))?;
     let asked = Registration::parse(&body).map_err(|error| refused(&error))?;
     let client = ClientRecord {
         id: uuid::Uuid::new_v4().to_string(),
@@ -139,7 +143,6 @@ async fn registered(service: &Service, body: Body) -> Result<Value, Response> {
         redirect_uris: asked.redirect_uris.iter().map(|uri| uri.as_str().to_owned()).collect(),
         auth: ClientAuth::None,
         agent: None,
-        metadata: Value::Object(asked.metadata()).to_string(),
         created_at: now,
         expires_at: Some(now.plus(UNUSED_TTL)),
     };

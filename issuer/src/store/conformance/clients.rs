@@ -10,7 +10,6 @@ fn client(name: &str, expires_at: Option<UnixMillis>) -> ClientRecord {
         redirect_uris: vec!["http://127.0.0.1/back".to_owned(), "https://app.example/\"".to_owned()],
         auth: ClientAuth::None,
         agent: None,
-        metadata: "{}".to_owned(),
         created_at: NOW,
         expires_at,
     }

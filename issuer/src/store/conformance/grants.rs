@@ -314,7 +314,6 @@ fn a_withdrawn_consent_a_removed_resource_and_a_removed_client_end_their_familie
             redirect_uris: Vec::new(),
             auth: ClientAuth::None,
             agent: None,
-            metadata: "{}".to_owned(),
             created_at: NOW,
             expires_at: Some(after(60)),
         };
