@@ -25,7 +25,7 @@ pub(crate) mod conformance;
 use std::path::PathBuf;
 use std::time::Duration;
 
-pub(crate) use clients::{ClientAuth, ClientRecord, ClientRegistration};
+pub(crate) use clients::{ClientAuth, ClientRecord, ClientRegistration, RefreshTokens};
 pub(crate) use consents::{ConsentRecord, NewConsent, Remembered};
 pub use database::StoreError;
 pub(crate) use grants::{Grant, NewCode, NewRefresh, Redeemed, Rotated};

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::{Operator, name_of, new_token};
 use crate::Error;
 use crate::credentials::{Holder, Token};
-use crate::store::{ClientAuth, ClientRecord, Registration};
+use crate::store::{ClientAuth, ClientRecord, RefreshTokens, Registration};
 use crate::time::UnixMillis;
 
 /// A client as it was registered.
@@ -81,6 +81,8 @@ impl Operator {
             name,
             redirect_uris: Vec::new(),
             auth,
+            // Nor would any follow: it asks anew whenever it likes.
+            refresh_tokens: RefreshTokens::Unwanted,
             agent: Some(agent),
             created_at: now,
             expires_at: None,

@@ -26,6 +26,14 @@ pub(crate) enum ClientAuth {
     Keys(String),
 }
 
+/// Whether a client is given refresh tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RefreshTokens {
+    Given,
+    /// It said that it has no use for them.
+    Unwanted,
+}
+
 /// A client as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ClientRecord {
@@ -33,6 +41,7 @@ pub(crate) struct ClientRecord {
     pub(crate) name: String,
     pub(crate) redirect_uris: Vec<String>,
     pub(crate) auth: ClientAuth,
+    pub(crate) refresh_tokens: RefreshTokens,
     /// The agent an operator's client speaks for; nobody's, when it registered itself.
     pub(crate) agent: Option<AgentId>,
     pub(crate) created_at: UnixMillis,
@@ -48,7 +57,7 @@ pub(crate) enum ClientRegistration {
     Full,
 }
 
-type Found = (String, Option<String>, String, String, String, String, i64, Option<i64>);
+type Found = (String, Option<String>, String, String, String, String, i64, i64, Option<i64>);
 
 impl Store {
     /// Keeps a client that registers itself, unless there are `clients_max` of them already.
@@ -97,7 +106,8 @@ impl Store {
 
     /// A client that may still be used: an operator's, one whose time is not up, or one with a standing grant.
     pub(crate) async fn client(&self, id: &str, now: UnixMillis) -> Result<Option<ClientRecord>, StoreError> {
-        let sql = "SELECT id, agent_id, name, redirect_uris, auth, proof, created_at, expires_at FROM clients
+        let sql =
+            "SELECT id, agent_id, name, redirect_uris, auth, proof, refreshes, created_at, expires_at FROM clients
                    WHERE id = $1 AND (expires_at IS NULL OR expires_at > $2 OR EXISTS
                          (SELECT 1 FROM grants g
                           WHERE g.client_id = clients.id AND g.ended_at IS NULL AND g.expires_at > $2))";
@@ -106,7 +116,8 @@ impl Store {
 
     /// Clients, an operator's first; 10,000 at most.
     pub(crate) async fn clients(&self) -> Result<Vec<ClientRecord>, StoreError> {
-        let sql = "SELECT id, agent_id, name, redirect_uris, auth, proof, created_at, expires_at FROM clients
+        let sql =
+            "SELECT id, agent_id, name, redirect_uris, auth, proof, refreshes, created_at, expires_at FROM clients
                    ORDER BY CASE WHEN agent_id IS NULL THEN 1 ELSE 0 END, created_at, id LIMIT 10000";
         self.database.rows(sql, &[]).await?.into_iter().map(record).collect()
     }
@@ -175,15 +186,16 @@ async fn insert(tx: &mut Tx<'_>, client: &ClientRecord, redirect_uris: &str) -> 
         ClientAuth::Secret(hash) => ("secret", hash.as_str()),
         ClientAuth::Keys(keys) => ("keys", keys.as_str()),
     };
-    let sql = "INSERT INTO clients (id, agent_id, name, redirect_uris, auth, proof, created_at, expires_at)
-               VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
-    let values: [Value; 8] = [
+    let sql = "INSERT INTO clients (id, agent_id, name, redirect_uris, auth, proof, refreshes, created_at, expires_at)
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+    let values: [Value; 9] = [
         client.id.as_str().into(),
         client.agent.as_ref().map(AgentId::as_str).into(),
         client.name.as_str().into(),
         redirect_uris.into(),
         auth.into(),
         proof.into(),
+        i64::from(client.refresh_tokens == RefreshTokens::Given).into(),
         client.created_at.into(),
         client.expires_at.into(),
     ];
@@ -227,7 +239,7 @@ fn uris_text(client: &ClientRecord) -> Result<String, StoreError> {
 }
 
 fn record(found: Found) -> Result<ClientRecord, StoreError> {
-    let (id, agent, name, redirect_uris, auth, proof, created_at, expires_at) = found;
+    let (id, agent, name, redirect_uris, auth, proof, refreshes, created_at, expires_at) = found;
     let auth = match auth.as_str() {
         "none" => ClientAuth::None,
         "secret" => ClientAuth::Secret(TokenHash::stored(proof)),
@@ -239,6 +251,7 @@ fn record(found: Found) -> Result<ClientRecord, StoreError> {
         name,
         redirect_uris: serde_json::from_str(&redirect_uris).map_err(|_| StoreError::Unreadable("redirect uri"))?,
         auth,
+        refresh_tokens: if refreshes == 0 { RefreshTokens::Unwanted } else { RefreshTokens::Given },
         agent: agent.map(AgentId::try_from).transpose().map_err(|_| StoreError::Unreadable("agent id"))?,
         created_at: UnixMillis::new(created_at),
         expires_at: expires_at.map(UnixMillis::new),

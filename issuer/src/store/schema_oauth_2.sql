@@ -15,3 +15,5 @@ INSERT INTO counters (name, value) VALUES ('unknown_sign_ins', 0)
 ;
 ALTER TABLE clients DROP COLUMN metadata
 ;
+ALTER TABLE clients ADD COLUMN refreshes BIGINT NOT NULL DEFAULT 1
+;

@@ -66,6 +66,25 @@ fn a_client_is_told_what_was_made_of_its_wishes() {
     }
 }
 
+#[test]
+fn a_client_has_the_grants_that_it_is_told_it_has() {
+    let scene = Scene::new();
+    for (wish, expected) in [
+        (json!(["authorization_code"]), json!(["authorization_code"])),
+        (json!(["authorization_code", "refresh_token", "implicit"]), json!(["authorization_code", "refresh_token"])),
+        (Value::Null, json!(["authorization_code", "refresh_token"])),
+    ] {
+        let told = Client::try_register(&scene, &json!({ "grant_types": wish })).json();
+        assert_eq!(told["grant_types"], expected);
+        let id = told["client_id"].as_str().unwrap().to_owned();
+        let client = Client { id, redirect: REDIRECT.to_owned() };
+        let reply = client.redeem(&scene, &client.code(&scene, "mcp:read"), &[]);
+        assert_eq!(reply.status, 200, "{}", reply.text());
+        let refreshes = expected.as_array().unwrap().contains(&json!("refresh_token"));
+        assert_eq!(reply.json().get("refresh_token").is_some(), refreshes, "{wish}");
+    }
+}
+
 /// When a client is forgotten unless it is used.
 fn end_of(scene: &Scene, client: &Client) -> String {
     let all = scene.issuer.list(&["client", "list"]);

@@ -11,7 +11,7 @@ use super::client_metadata::refusal::DocumentRefusal;
 use super::redirect_uri::RedirectUri;
 use crate::credentials::TokenHash;
 use crate::service::Service;
-use crate::store::{ClientAuth, StoreError};
+use crate::store::{ClientAuth, RefreshTokens, StoreError};
 use crate::time::UnixMillis;
 
 /// A client that registered itself and is used lives on for so long.
@@ -25,6 +25,7 @@ pub(crate) struct Client {
     pub(crate) name: String,
     pub(crate) redirect_uris: Vec<RedirectUri>,
     pub(crate) proof: Proof,
+    pub(crate) refresh_tokens: RefreshTokens,
     pub(crate) origin: Origin,
 }
 
@@ -78,6 +79,7 @@ pub(crate) async fn find(service: &Service, id: &str, now: UnixMillis) -> Result
             name: document.name.as_str().to_owned(),
             redirect_uris: document.redirect_uris.clone(),
             proof,
+            refresh_tokens: RefreshTokens::Given,
             origin: Origin::Document { host },
         });
     }
@@ -93,7 +95,8 @@ pub(crate) async fn find(service: &Service, id: &str, now: UnixMillis) -> Result
         }
     };
     let origin = record.agent.map_or(Origin::Registered, Origin::Operator);
-    Ok(Client { id: record.id, name: record.name, redirect_uris, proof, origin })
+    let refresh_tokens = record.refresh_tokens;
+    Ok(Client { id: record.id, name: record.name, redirect_uris, proof, refresh_tokens, origin })
 }
 
 /// Notes that a client was used: what an owner granted was redeemed. Anybody can name a client, so that alone keeps none.

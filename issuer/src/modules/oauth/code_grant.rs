@@ -14,7 +14,7 @@ use crate::credentials::{Holder, Token, TokenHash};
 use crate::reply::Refusal;
 use crate::request::parameters::Parameters;
 use crate::service::Service;
-use crate::store::{NewRefresh, Redeemed};
+use crate::store::{NewRefresh, Redeemed, RefreshTokens};
 use crate::time::UnixMillis;
 
 /// Of a `code_verifier` (RFC 7636 §4.1).
@@ -46,11 +46,17 @@ pub(super) async fn redeem(service: &Service, client: &Client, said: &Parameters
         return Err(TokenError::Target("the code is for another resource"));
     }
     let admitted = admit(service, &found.grant.agent, &found.grant.resource).await?;
-    let refresh = Token::generate(Holder::Refresh).ok_or(TokenError::Refused(Refusal::TokenNotIssued))?;
+    let refresh = match client.refresh_tokens {
+        RefreshTokens::Given => {
+            Some(Token::generate(Holder::Refresh).ok_or(TokenError::Refused(Refusal::TokenNotIssued))?)
+        }
+        RefreshTokens::Unwanted => None,
+    };
     // What was shown before may end by this, so it is the time of now and not of when the form began to come.
     let now = UnixMillis::now();
-    let new = NewRefresh { hash: refresh.hash(), expires_at: now.plus(REFRESH_TTL) };
-    let grant = match service.store.redeem_code(hash, Some(new), now).await.map_err(TokenError::store)? {
+    let expires_at = now.plus(REFRESH_TTL);
+    let new = refresh.as_ref().map(|refresh| NewRefresh { hash: refresh.hash(), expires_at });
+    let grant = match service.store.redeem_code(hash, new, now).await.map_err(TokenError::store)? {
         Redeemed::Done(grant) => grant,
         Redeemed::Replayed => {
             tracing::warn!(client = client.id, "a code was shown again: what came of it counts no more");
@@ -65,7 +71,7 @@ pub(super) async fn redeem(service: &Service, client: &Client, said: &Parameters
     if !service.store.family_stands(&grant.id).await.map_err(TokenError::store)? {
         return Err(NO_CODE);
     }
-    Ok(Issued { refresh_token: Some(refresh.expose().to_owned()), ..issued })
+    Ok(Issued { refresh_token: refresh.map(|refresh| refresh.expose().to_owned()), ..issued })
 }
 
 /// Whether the challenge was made from this verifier.

@@ -19,7 +19,7 @@ use super::redirect_uri::{BadRedirectUri, RedirectUri};
 use crate::reply::{Refusal, unavailable};
 use crate::request::bytes_up_to;
 use crate::service::Service;
-use crate::store::{ClientAuth, ClientRecord, ClientRegistration};
+use crate::store::{ClientAuth, ClientRecord, ClientRegistration, RefreshTokens};
 use crate::time::UnixMillis;
 
 /// A client that registers goes on to ask an owner at once; one that does not is a stranger's.
@@ -36,6 +36,9 @@ const FULL_RETRY_AFTER: HeaderValue = HeaderValue::from_static("3600");
 
 /// Redirect URIs of one client: real ones have three.
 const REDIRECT_URIS_MAX: usize = 10;
+
+/// The type of grant that a client may go without.
+const REFRESH: &str = "refresh_token";
 
 /// Longest `scope`, in bytes.
 const SCOPE_BYTES_MAX: usize = 1000;
@@ -99,6 +102,11 @@ impl Registration {
         })
     }
 
+    /// Whether what is granted to it is given to it for long.
+    fn refresh_tokens(&self) -> RefreshTokens {
+        if self.grant_types.contains(&REFRESH) { RefreshTokens::Given } else { RefreshTokens::Unwanted }
+    }
+
     /// The metadata as it is registered (RFC 7591 §2).
     pub(crate) fn metadata(&self) -> Map<String, Value> {
         let redirect_uris: Vec<_> = self.redirect_uris.iter().map(RedirectUri::as_str).collect();
@@ -142,6 +150,7 @@ async fn registered(service: &Service, body: Body) -> Result<Value, Response> {
         name: asked.name.as_str().to_owned(),
         redirect_uris: asked.redirect_uris.iter().map(|uri| uri.as_str().to_owned()).collect(),
         auth: ClientAuth::None,
+        refresh_tokens: asked.refresh_tokens(),
         agent: None,
         created_at: now,
         expires_at: Some(now.plus(UNUSED_TTL)),
@@ -198,15 +207,19 @@ fn redirect_uris(members: &Map<String, Value>) -> Result<Vec<RedirectUri>, Regis
     uris.iter().map(|uri| Ok(RedirectUri::parse(uri.as_str().ok_or(RegistrationError::RedirectUris)?)?)).collect()
 }
 
-/// Those of the types asked for that there are.
+/// Those of the types asked for that there are; both where nothing is said (the server may replace what is left out, RFC
+/// 7591 §3.2.1): most clients that leave it out do refresh.
 fn grant_types(members: &Map<String, Value>) -> Result<Vec<&'static str>, RegistrationError> {
+    if present(members, "grant_types").is_none() {
+        return Ok(vec!["authorization_code", REFRESH]);
+    }
     let asked = names(members, "grant_types", "authorization_code")?;
     if !asked.contains("authorization_code") {
         let problem =
             "grant_types: a client that registers itself is for `authorization_code`, and `refresh_token` with it";
         return Err(RegistrationError::Metadata(problem));
     }
-    Ok(["authorization_code", "refresh_token"].into_iter().filter(|known| asked.contains(known)).collect())
+    Ok(["authorization_code", REFRESH].into_iter().filter(|known| asked.contains(known)).collect())
 }
 
 fn name(members: &Map<String, Value>, redirect_uris: &[RedirectUri]) -> Result<ClientName, RegistrationError> {

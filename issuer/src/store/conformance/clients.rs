@@ -9,6 +9,7 @@ fn client(name: &str, expires_at: Option<UnixMillis>) -> ClientRecord {
         name: "Client".to_owned(),
         redirect_uris: vec!["http://127.0.0.1/back".to_owned(), "https://app.example/\"".to_owned()],
         auth: ClientAuth::None,
+        refresh_tokens: RefreshTokens::Given,
         agent: None,
         created_at: NOW,
         expires_at,
@@ -110,9 +111,13 @@ fn an_operators_client_speaks_for_an_agent_and_does_not_expire() {
         store.register_client(registered.clone(), 1).await.unwrap();
         let listed: Vec<_> = store.clients().await.unwrap().into_iter().map(|client| client.id).collect();
         assert_eq!(listed, ["keys", "secret", "c"]);
-        assert_eq!(store.client("c", NOW).await.unwrap(), Some(registered));
+        assert_eq!(store.client("c", NOW).await.unwrap(), Some(registered.clone()));
+        let refresh_tokens = RefreshTokens::Unwanted;
+        let short = ClientRecord { id: "short".to_owned(), refresh_tokens, ..registered };
+        store.register_client(short.clone(), 2).await.unwrap();
+        assert_eq!(store.client("short", NOW).await.unwrap(), Some(short));
         store.touch_client("secret".to_owned(), after(5), NOW).await.unwrap();
-        assert_eq!(store.forget_clients(after(1_000_000_000)).await.unwrap(), 1);
+        assert_eq!(store.forget_clients(after(1_000_000_000)).await.unwrap(), 2);
         assert!(store.remove_client("secret".to_owned(), after(9)).await.unwrap());
         assert_eq!(told(&store).await, [("a".to_owned(), after(9), false)], "what it got for its agent ends");
         assert!(store.client("secret", NOW).await.unwrap().is_none());

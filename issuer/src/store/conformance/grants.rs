@@ -313,6 +313,7 @@ fn a_withdrawn_consent_a_removed_resource_and_a_removed_client_end_their_familie
             name: "Client".to_owned(),
             redirect_uris: Vec::new(),
             auth: ClientAuth::None,
+            refresh_tokens: RefreshTokens::Given,
             agent: None,
             created_at: NOW,
             expires_at: Some(after(60)),

@@ -52,7 +52,8 @@ fn what_is_not_asked_for_has_a_default() {
     check(&body(), "application_type", "native");
     check(&with("redirect_uris", json!(["https://app.example/cb"])), "application_type", "web");
     check(&with("application_type", json!("web")), "application_type", "web");
-    check(&body(), "grant_types", json!(["authorization_code"]));
+    check(&body(), "grant_types", json!(["authorization_code", "refresh_token"]));
+    check(&with("grant_types", json!(["authorization_code"])), "grant_types", json!(["authorization_code"]));
     check(&body(), "scope", Value::Null);
     check(&with("scope", json!("")), "scope", Value::Null);
     check(&with("scope", Value::Null), "scope", Value::Null);
