@@ -24,6 +24,7 @@ fn a_client_is_told_what_is_wrong_with_its_request() {
         (&[("response_type", Some("token"))], "unsupported_response_type"),
         (&[("response_type", Some("code token"))], "unsupported_response_type"),
         (&[("scope", Some("mcp:everything"))], "invalid_scope"),
+        (&[("scope", Some("offline_access"))], "invalid_scope"),
         (&[("scope", Some("mcp:read mcp:everything"))], "invalid_scope"),
         (&[("resource", Some("https://elsewhere.example/mcp"))], "invalid_target"),
         (&[("resource", Some(&elsewhere))], "invalid_target"),

@@ -16,9 +16,14 @@ pub(crate) fn join(scopes: &[Scope]) -> String {
 
 /// The scopes of a resource that are asked for; all of them, where none is.
 pub(crate) fn among(resource: &ResourceRecord, asked: Option<&str>) -> Result<Vec<Scope>, UnknownScope> {
-    let asked: Vec<&str> = words(asked.unwrap_or_default()).filter(|word| *word != OFFLINE_ACCESS).collect();
+    let mut asked: Vec<&str> = words(asked.unwrap_or_default()).collect();
     if asked.is_empty() {
         return Ok(resource.scopes.clone());
+    }
+    // Who asks for this alone asks for nothing that there is, and is not to be given everything for it.
+    asked.retain(|word| *word != OFFLINE_ACCESS);
+    if asked.is_empty() {
+        return Err(UnknownScope);
     }
     let is_known = |word: &&str| resource.scopes.iter().any(|scope| scope.name == **word);
     if !asked.iter().all(is_known) {
