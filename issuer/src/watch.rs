@@ -92,6 +92,7 @@ impl Watch {
             while store.forget_logins(now).await? > 0 {}
             while store.forget_grants(now).await? > 0 {}
             while store.forget_clients(now).await? > 0 {}
+            while store.forget_consents(now).await? > 0 {}
             while store.forget_owner_sessions(now).await? > 0 {}
             store.forget_revocations(now).await?;
             store.forget_audit(now).await?;

@@ -88,6 +88,19 @@ impl Store {
         self.database.rows(sql, &[owner.as_str().into()]).await?.into_iter().map(record).collect()
     }
 
+    /// Deletes consents to clients that registered themselves and are forgotten, 1,000 at most. How many they were. A client
+    /// that is a document is never forgotten: it may always come again.
+    pub(crate) async fn forget_consents(&self, now: UnixMillis) -> Result<u64, StoreError> {
+        let sql = "DELETE FROM consents WHERE id IN
+                   (SELECT k.id FROM consents k WHERE k.client_id NOT LIKE '%://%'
+                      AND NOT EXISTS (SELECT 1 FROM clients c WHERE c.id = k.client_id)
+                      AND NOT EXISTS (SELECT 1 FROM grants g
+                                      WHERE g.client_id = k.client_id AND g.owner_id = k.owner_id
+                                        AND g.resource = k.resource AND g.ended_at IS NULL AND g.expires_at > $1)
+                    LIMIT 1000)";
+        self.database.write(move |tx| Box::pin(async move { tx.execute(sql, &[now.into()]).await })).await
+    }
+
     /// Withdraws a consent: its families end, and all its agent holds. `Ok(false)`: this owner has no such consent.
     pub(crate) async fn withdraw_consent(
         &self,

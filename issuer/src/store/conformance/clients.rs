@@ -95,6 +95,50 @@ fn a_client_lives_while_it_is_used_and_while_a_grant_stands() {
 }
 
 #[test]
+fn a_consent_goes_with_its_client_and_not_before_its_grants() {
+    everywhere(async |store| {
+        with_resource(&store).await;
+        store.register_client(client("c", Some(after(60))), 100).await.unwrap();
+        let agent = consented(&store, "k", "p", URL, NOW).await;
+        let document = NewConsent {
+            id: "document".to_owned(),
+            agent: id("agent-document"),
+            owner: id("p"),
+            client: "https://app.example/client.json".to_owned(),
+            client_name: "Documented".to_owned(),
+            resource: store.resource_by_url(URL).await.unwrap().unwrap(),
+            redirect_host: "app.example".to_owned(),
+            scope: "read".to_owned(),
+            remembered: None,
+        };
+        store.give_consent(document, NOW).await.unwrap();
+        let left = async || {
+            let mut left: Vec<_> = store.consents_of(&id("p")).await.unwrap().into_iter().map(|one| one.id).collect();
+            left.sort();
+            left
+        };
+        assert_eq!(store.forget_consents(after(61)).await.unwrap(), 0, "the client is still there");
+        assert_eq!(store.forget_clients(after(61)).await.unwrap(), 1);
+        let grant = Grant {
+            id: "f".to_owned(),
+            client: "c".to_owned(),
+            client_name: "Client".to_owned(),
+            agent,
+            owner: id("p"),
+            resource: URL.to_owned(),
+            scope: "read".to_owned(),
+        };
+        let (redirect_uri, challenge) = (String::new(), String::new());
+        let code = NewCode { hash: token(Holder::Code), grant, redirect_uri, challenge, expires_at: after(100) };
+        assert!(store.add_code(code, after(61)).await.unwrap());
+        assert_eq!(store.forget_consents(after(99)).await.unwrap(), 0, "a grant stands");
+        assert_eq!(left().await, ["document", "k"]);
+        assert_eq!(store.forget_consents(after(100)).await.unwrap(), 1);
+        assert_eq!(left().await, ["document"]);
+    });
+}
+
+#[test]
 fn an_operators_client_speaks_for_an_agent_and_does_not_expire() {
     everywhere(async |store| {
         registered(&store).await;
