@@ -28,9 +28,9 @@ pub(crate) enum Client {
         #[arg(long, value_name = "FILE")]
         jwks: Option<PathBuf>,
     },
-    /// Show every client, also those that registered themselves
+    /// Show every client, also those that registered themselves, and documents that an owner has let in
     List,
-    /// Take a client away; what was granted to it ends, and what its agent holds counts no more
+    /// Take a client away; what was granted to it ends, and what its agent holds counts no more. A document may ask again
     Remove(Id),
 }
 
@@ -53,11 +53,12 @@ pub(crate) async fn client(operator: &Operator, action: Client, format: Format) 
             for client in operator.clients().await.map_err(Failure::from_error)? {
                 let whose = match &client.agent_id {
                     Some(agent) => format!("agent: {agent}"),
+                    None if client.redirect_uris.is_empty() => "by its document".to_owned(),
                     None => format!("to: {}", client.redirect_uris.join(" ")),
                 };
                 // Who registered itself chose its name.
                 let name = client.name.replace('\n', " ");
-                let text = format!("{}  {:<6}  {name}  {whose}", client.id, client.auth);
+                let text = format!("{}  {:<8}  {name}  {whose}", client.id, client.auth);
                 let json = serde_json::to_value(&client).map_err(Failure::from_error)?;
                 format.say(&terminal::harmless(&text), &json);
             }

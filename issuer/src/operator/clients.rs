@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 use super::{Operator, name_of, new_token};
 use crate::Error;
 use crate::credentials::{Holder, Token};
+use crate::modules::oauth::client_metadata::ClientDocuments;
 use crate::store::{ClientAuth, ClientRecord, RefreshTokens, Registration};
 use crate::time::UnixMillis;
 
@@ -26,7 +27,7 @@ pub struct ClientLine {
     pub id: String,
     /// What it is called.
     pub name: String,
-    /// `none`, `secret` or `keys`: how it shows that it is the one.
+    /// `none`, `secret` or `keys`: how it shows that it is the one; `document` where that stands in its document.
     pub auth: &'static str,
     /// The agent it speaks for, unless it registered itself.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -34,11 +35,25 @@ pub struct ClientLine {
     /// Where it may send owners back to.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub redirect_uris: Vec<String>,
-    /// When it was registered, RFC 3339.
+    /// When it was registered, or an owner first let it in, RFC 3339.
     pub created_at: String,
     /// When it is forgotten unless it is used, RFC 3339.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<String>,
+}
+
+impl ClientLine {
+    fn of_document((id, name, since): (String, String, UnixMillis)) -> Self {
+        Self {
+            id,
+            name,
+            auth: "document",
+            agent_id: None,
+            redirect_uris: Vec::new(),
+            created_at: since.to_string(),
+            expires_at: None,
+        }
+    }
 }
 
 impl From<ClientRecord> for ClientLine {
@@ -93,20 +108,29 @@ impl Operator {
         }
     }
 
-    /// Clients, an operator's first, then those that registered themselves.
+    /// Clients, an operator's first, then those that registered themselves, then those that are documents and that an owner
+    /// has let in.
     ///
     /// # Errors
     /// [`Error::Store`].
     pub async fn clients(&self) -> Result<Vec<ClientLine>, Error> {
-        Ok(self.store.clients().await?.into_iter().map(ClientLine::from).collect())
+        let documents = self.store.document_clients(UnixMillis::now()).await?;
+        let registered = self.store.clients().await?.into_iter().map(ClientLine::from);
+        Ok(registered.chain(documents.into_iter().map(ClientLine::of_document)).collect())
     }
 
-    /// Removes a client and ends what was granted to it; what its agent holds counts no more.
+    /// Removes a client and ends what was granted to it; what its agent holds counts no more. One that is a document is known
+    /// by its URL to whoever it asks, so it may ask again.
     ///
     /// # Errors
     /// [`Error::Unknown`].
     pub async fn remove_client(&self, id: &str) -> Result<(), Error> {
-        let known = self.store.remove_client(id.to_owned(), UnixMillis::now()).await?;
+        let (id, now) = (id.to_owned(), UnixMillis::now());
+        let known = if ClientDocuments::is_one(&id) {
+            self.store.shut_out_document(id, now).await?
+        } else {
+            self.store.remove_client(id, now).await?
+        };
         if known { Ok(()) } else { Err(Error::Unknown("client")) }
     }
 }

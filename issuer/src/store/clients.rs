@@ -122,6 +122,38 @@ impl Store {
         self.database.rows(sql, &[]).await?.into_iter().map(record).collect()
     }
 
+    /// Clients that are documents, as far as a consent or a standing grant knows them: each by its URL, with its name and
+    /// since when; 10,000 at most.
+    pub(crate) async fn document_clients(
+        &self,
+        now: UnixMillis,
+    ) -> Result<Vec<(String, String, UnixMillis)>, StoreError> {
+        let sql = "SELECT client_id, MAX(client_name), MIN(created_at) FROM
+                   (SELECT client_id, client_name, created_at FROM consents
+                    UNION ALL SELECT client_id, client_name, created_at FROM grants
+                              WHERE ended_at IS NULL AND expires_at > $1) known
+                   WHERE client_id LIKE '%://%' GROUP BY client_id ORDER BY client_id LIMIT 10000";
+        let found: Vec<(String, String, i64)> = self.database.rows(sql, &[now.into()]).await?;
+        Ok(found.into_iter().map(|(id, name, since)| (id, name, UnixMillis::new(since))).collect())
+    }
+
+    /// Takes from a client that is a document what owners consented to, then ends what was granted to it. `Ok(false)`: there
+    /// is nothing of either. It may ask again.
+    pub(crate) async fn shut_out_document(&self, id: String, now: UnixMillis) -> Result<bool, StoreError> {
+        let shut_out = id.clone();
+        let had_any = self
+            .database
+            .write(move |tx| {
+                let id = shut_out.clone();
+                Box::pin(async move { shut_out_document(tx, id, now).await })
+            })
+            .await?;
+        if had_any {
+            self.end_families(Families::OfClient, &id, "client_removed", now).await?;
+        }
+        Ok(had_any)
+    }
+
     /// Lets a client that registered itself live until `expires_at`. Nothing is written for a day or less, and it never
     /// lives shorter than it would.
     pub(crate) async fn touch_client(
@@ -213,6 +245,25 @@ async fn remove(tx: &mut Tx<'_>, id: String, now: UnixMillis) -> Result<bool, St
     }
     tx.execute("DELETE FROM consents WHERE client_id = $1", &[id.as_str().into()]).await?;
     changed(tx, "client.removed", id, now).await?;
+    Ok(true)
+}
+
+async fn shut_out_document(tx: &mut Tx<'_>, id: String, now: UnixMillis) -> Result<bool, StoreError> {
+    let consents = tx.execute("DELETE FROM consents WHERE client_id = $1", &[id.as_str().into()]).await?;
+    let sql = "SELECT COUNT(*) FROM grants WHERE client_id = $1 AND ended_at IS NULL";
+    let grants: Option<(i64,)> = tx.row(sql, &[id.as_str().into()]).await?;
+    if consents == 0 && grants.is_none_or(|(count,)| count == 0) {
+        return Ok(false);
+    }
+    let row = AuditRow {
+        // It may come back, and be shut out again.
+        id: format!("client_removed:{id}:{}", now.get()),
+        action: "client.removed",
+        actor: "operator".to_owned(),
+        subject: id,
+        detail: String::new(),
+    };
+    audit(tx, &row, now).await?;
     Ok(true)
 }
 

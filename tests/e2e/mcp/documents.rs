@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use lime_tests::{Certificate, TlsStub};
+use lime_tests::{Certificate, TlsStub, until};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -129,6 +129,23 @@ fn a_client_with_a_document_needs_no_registration() {
     added(&scene.add(&newer.access));
     let elsewhere = client.url(&scene, &[("redirect_uri", Some("https://evil.example/cb"))]);
     assert!(matches!(Browser::default().authorize(&elsewhere, Press::Allow), End::Page(_)));
+}
+
+#[test]
+fn an_operator_sees_a_client_with_a_document_and_takes_from_it_what_it_has() {
+    let (scene, host, _) = hosting();
+    let client = client(&format!("https://localhost:{}/good", host.port));
+    let listed = || scene.issuer.list(&["client", "list"]).into_iter().find(|line| line["id"] == *client.id);
+    assert_eq!(listed(), None);
+    let tokens = client.tokens(&scene, "mcp:read");
+    let line = listed().expect("it is listed");
+    assert_eq!((line["name"].as_str(), line["auth"].as_str()), (Some("Documented"), Some("document")));
+    scene.issuer.operate(&["client", "remove", &client.id]);
+    super::client::refused(&client.refresh(&scene, &tokens.refresh, &[]), 400, "invalid_grant");
+    until("its token is refused", || scene.add(&tokens.access).status == 401);
+    assert_eq!(listed(), None);
+    assert_ne!(scene.issuer.try_operate(&["client", "remove", &client.id]).code, 0);
+    client.tokens(&scene, "mcp:read");
 }
 
 #[test]

@@ -139,6 +139,50 @@ fn a_consent_goes_with_its_client_and_not_before_its_grants() {
 }
 
 #[test]
+fn a_client_that_is_a_document_is_known_by_what_it_was_allowed() {
+    everywhere(async |store| {
+        with_resource(&store).await;
+        let url = "https://app.example/client.json";
+        let consent = |name: &str, owner: &str, resource: &ResourceRecord| NewConsent {
+            id: name.to_owned(),
+            agent: id(&format!("agent-{name}")),
+            owner: id(owner),
+            client: url.to_owned(),
+            client_name: "Documented".to_owned(),
+            resource: resource.clone(),
+            redirect_host: "app.example".to_owned(),
+            scope: "read".to_owned(),
+            remembered: None,
+        };
+        let resource = store.resource_by_url(URL).await.unwrap().unwrap();
+        assert!(!store.shut_out_document(url.to_owned(), NOW).await.unwrap(), "nobody has let it in");
+        let agent = store.give_consent(consent("k1", "p", &resource), after(1)).await.unwrap();
+        store.give_consent(consent("k2", "o", &resource), after(2)).await.unwrap();
+        consented(&store, "k3", "p", URL, after(3)).await;
+        let grant = Grant {
+            id: "f".to_owned(),
+            client: url.to_owned(),
+            client_name: "Documented".to_owned(),
+            agent: agent.clone(),
+            owner: id("p"),
+            resource: URL.to_owned(),
+            scope: "read".to_owned(),
+        };
+        let (redirect_uri, challenge) = (String::new(), String::new());
+        let code = NewCode { hash: token(Holder::Code), grant, redirect_uri, challenge, expires_at: after(100) };
+        assert!(store.add_code(code, after(3)).await.unwrap());
+        let known = store.document_clients(after(4)).await.unwrap();
+        assert_eq!(known, [(url.to_owned(), "Documented".to_owned(), after(1))]);
+        assert!(store.shut_out_document(url.to_owned(), after(5)).await.unwrap());
+        assert!(!store.family_stands("f").await.unwrap());
+        assert_eq!(told(&store).await, [(agent.to_string(), after(5), false)]);
+        assert_eq!(store.document_clients(after(6)).await.unwrap(), []);
+        assert_eq!(store.consents_of(&id("p")).await.unwrap().len(), 1, "another client's");
+        assert_eq!(store.audited("client.removed").await, [("operator".to_owned(), url.to_owned())]);
+    });
+}
+
+#[test]
 fn an_operators_client_speaks_for_an_agent_and_does_not_expire() {
     everywhere(async |store| {
         registered(&store).await;
