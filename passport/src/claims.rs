@@ -106,24 +106,29 @@ pub struct BindingPassport {
 pub trait Passport: Serialize + DeserializeOwned + Sealed {
     /// `typ` of the header (RFC 8725 §3.11).
     const TYP: &'static str;
-    /// `aud` of the payload.
-    const AUDIENCE: &'static str;
     /// The longest such a passport may live.
     const LIFETIME_MAX: Duration;
 
     /// The `aud` to sign with.
     #[must_use]
-    fn audience() -> Audience {
+    fn audience() -> Audience
+    where
+        Self: FixedAudience,
+    {
         Audience::One(Self::AUDIENCE.to_owned())
     }
 
     /// Whether an `aud` names this kind.
-    fn is_audience(audience: &Audience) -> bool {
-        matches!(audience, Audience::One(one) if one == Self::AUDIENCE)
-    }
+    fn is_audience(audience: &Audience) -> bool;
 
     /// The claims every kind has.
     fn registered(&self) -> Registered<'_>;
+}
+
+/// A kind of passport whose `aud` is always the same. That of a [`ResourceToken`](crate::ResourceToken) is its resource.
+pub trait FixedAudience: Passport {
+    /// `aud` of the payload.
+    const AUDIENCE: &'static str;
 }
 
 /// The claims that decide whether a passport counts, whatever its kind.
@@ -133,7 +138,7 @@ pub struct Registered<'a> {
     pub issuer: &'a str,
     /// `aud`.
     pub audience: &'a Audience,
-    /// Whom it is made out to: a site id or a domain.
+    /// Whom it is made out to: a site id, a domain, or the URL of a resource.
     pub recipient: &'a str,
     /// `iat`.
     pub issued_at: UnixTime,
@@ -152,10 +157,29 @@ mod sealed {
     impl Sealed for super::BindingPassport {}
 }
 
+impl FixedAudience for LoginPassport {
+    const AUDIENCE: &'static str = "lime-site-login";
+}
+
+impl FixedAudience for AccessToken {
+    const AUDIENCE: &'static str = "mcp";
+}
+
+impl FixedAudience for BindingPassport {
+    const AUDIENCE: &'static str = "lime-binding";
+}
+
+fn is_alone<P: FixedAudience>(audience: &Audience) -> bool {
+    matches!(audience, Audience::One(one) if one == P::AUDIENCE)
+}
+
 impl Passport for LoginPassport {
     const TYP: &'static str = "lime-login+jwt";
-    const AUDIENCE: &'static str = "lime-site-login";
     const LIFETIME_MAX: Duration = Duration::from_secs(120);
+
+    fn is_audience(audience: &Audience) -> bool {
+        is_alone::<Self>(audience)
+    }
 
     fn registered(&self) -> Registered<'_> {
         Registered {
@@ -171,7 +195,6 @@ impl Passport for LoginPassport {
 
 impl Passport for AccessToken {
     const TYP: &'static str = "at+jwt";
-    const AUDIENCE: &'static str = "mcp";
     const LIFETIME_MAX: Duration = Duration::from_secs(3600);
 
     /// Here a list will do (RFC 9068 §2.2), so that a token can also name a resource.
@@ -196,8 +219,11 @@ impl Passport for AccessToken {
 
 impl Passport for BindingPassport {
     const TYP: &'static str = "lime-binding+jwt";
-    const AUDIENCE: &'static str = "lime-binding";
     const LIFETIME_MAX: Duration = Duration::from_secs(60);
+
+    fn is_audience(audience: &Audience) -> bool {
+        is_alone::<Self>(audience)
+    }
 
     fn registered(&self) -> Registered<'_> {
         Registered {

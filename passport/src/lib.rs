@@ -27,7 +27,8 @@ mod verify;
 
 pub use algorithm::Algorithm;
 pub use claims::{
-    AccessToken, Audience, BindingPassport, LoginPassport, PASSPORT_VERSION, Passport, PassportVersion, Registered,
+    AccessToken, Audience, BindingPassport, FixedAudience, LoginPassport, PASSPORT_VERSION, Passport, PassportVersion,
+    Registered,
 };
 pub use client_assertion::{ClientAssertion, ClientExpected, ClientKeys, verify_client_assertion};
 pub use ids::{AgentId, BadId, BindingId, KeyId, LoginRequestId, OwnerId, OwnerLevel, SiteId, TokenId};

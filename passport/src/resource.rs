@@ -40,8 +40,6 @@ impl crate::claims::Sealed for ResourceToken {}
 
 impl Passport for ResourceToken {
     const TYP: &'static str = "at+jwt";
-    /// Each resource is an audience of its own; this is how all of them begin.
-    const AUDIENCE: &'static str = "http";
     const LIFETIME_MAX: Duration = Duration::from_secs(3600);
 
     /// One URL: a list could name the resources of two, who would then share a token.

@@ -11,7 +11,8 @@ use crate::{KeyId, KeySet, Passport, Refusal, UnixTime, json};
 pub struct Expected<'a> {
     /// `iss`, byte for byte.
     pub issuer: &'a str,
-    /// Whom it must be made out to: the site id of a login or binding passport, the domain of an access token.
+    /// Whom it must be made out to: the site id of a login or binding passport, the domain of an access token, the URL of
+    /// a resource token.
     pub recipient: &'a str,
     /// How far the issuer's clock and ours may differ.
     pub leeway: Duration,

@@ -33,7 +33,7 @@ pub(super) async fn redeem(service: &Service, client: &Client, said: &Parameters
     if found.grant.client != client.id {
         return Err(NO_CODE);
     }
-    // Left out, it is the only one that is registered, as at the authorization endpoint.
+    // It may be left out (OAuth 2.1 §10.2): what binds the code to who asked for it is the verifier.
     if said.one("redirect_uri")?.is_some_and(|uri| uri != found.redirect_uri) {
         return Err(TokenError::Grant("redirect_uri is not the one the code was sent to"));
     }
