@@ -9,5 +9,6 @@ pub(crate) mod passwords;
 pub(crate) mod resource_url;
 pub(crate) mod sites;
 pub(crate) mod unknown_names;
+pub(crate) mod unseen;
 
 pub(crate) use origin::same_origin;

@@ -1,5 +1,7 @@
 //! Text that somebody else wrote, made fit to be shown. The templates call these; escaping is askama's.
 
+use crate::foundation::unseen::is_unseen;
+
 /// A longer name is cut: no page is to be pushed out of sight by one.
 const NAME_CHARS_MAX: usize = 80;
 
@@ -24,33 +26,6 @@ pub(super) fn name(text: &str) -> String {
 /// Which issuer this is, shorter than its URL.
 pub(super) fn host(issuer: &str) -> String {
     shown(issuer.split_once("://").map_or(issuer, |(_, host)| host))
-}
-
-/// Controls, marks that turn the direction of text (UAX #9), and letters of no width that make two names look alike.
-/// U+200C and U+200D stay: scripts and emoji need them.
-fn is_unseen(letter: char) -> bool {
-    (letter.is_control() && !letter.is_ascii_whitespace())
-        || matches!(
-            letter,
-            '\u{ad}'
-                | '\u{34f}'
-                | '\u{61c}'
-                | '\u{115f}'
-                | '\u{1160}'
-                | '\u{17b4}'
-                | '\u{17b5}'
-                | '\u{180b}'..='\u{180f}'
-                | '\u{200b}'
-                | '\u{200e}'
-                | '\u{200f}'
-                | '\u{202a}'..='\u{202e}'
-                | '\u{2060}'..='\u{206f}'
-                | '\u{3164}'
-                | '\u{feff}'
-                | '\u{ffa0}'
-                | '\u{fff9}'..='\u{fffb}'
-                | '\u{e0000}'..='\u{e0fff}'
-        )
 }
 
 #[cfg(test)]

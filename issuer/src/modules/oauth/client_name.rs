@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::foundation::unseen::is_unseen;
+
 /// Longest name that is shown, in characters.
 const CHARS_MAX: usize = 100;
 
@@ -12,11 +14,12 @@ pub(crate) struct ClientName(Box<str>);
 impl ClientName {
     /// `text` without what does not show, cut to 100 characters; `None` when nothing is left.
     pub(crate) fn of(text: &str) -> Option<Self> {
-        let shown: String = text.chars().map(|c| if c.is_whitespace() { ' ' } else { c }).filter(is_shown).collect();
+        let shown: String =
+            text.chars().map(|c| if c.is_whitespace() { ' ' } else { c }).filter(|c| !is_unseen(*c)).collect();
         let words: Vec<&str> = shown.split(' ').filter(|word| !word.is_empty()).collect();
         let name: String = words.join(" ").chars().take(CHARS_MAX).collect();
         let name = name.trim_end();
-        (!name.is_empty()).then(|| Self(name.into()))
+        name.chars().any(|c| !is_joiner(c) && c != ' ').then(|| Self(name.into()))
     }
 
     pub(crate) fn as_str(&self) -> &str {
@@ -30,13 +33,9 @@ impl fmt::Debug for ClientName {
     }
 }
 
-/// Not the control characters, nor those of Unicode's "Format" and "Default ignorable" that could hide or reorder text.
-fn is_shown(c: &char) -> bool {
-    let hides = matches!(u32::from(*c),
-        0xAD | 0x34F | 0x61C | 0x115F..=0x1160 | 0x17B4..=0x17B5 | 0x180B..=0x180F | 0x200B..=0x200F | 0x2028..=0x202E
-        | 0x2060..=0x206F | 0x2800 | 0x3164 | 0xFE00..=0xFE0F | 0xFEFF | 0xFFA0 | 0xFFF0..=0xFFFD
-        | 0x1BCA0..=0x1BCA3 | 0x1D173..=0x1D17A | 0xE0000..=0xE0FFF | 0xE000..=0xF8FF | 0xF_0000..);
-    !c.is_control() && !hides
+/// What joins or parts the letters beside it, and shows nothing where there are none.
+const fn is_joiner(c: char) -> bool {
+    matches!(c, '\u{200c}' | '\u{200d}')
 }
 
 #[cfg(test)]
@@ -50,9 +49,12 @@ mod tests {
             ("  Notes \t of\r\nmine ", Some("Notes of mine")),
             ("B\u{fc}cher \u{65e5}\u{672c}", Some("B\u{fc}cher \u{65e5}\u{672c}")),
             ("Evil\u{202e}kooL", Some("EvilkooL")),
+            ("\u{6cc}\u{627}\u{62f}\u{200c}\u{647}\u{627}", Some("\u{6cc}\u{627}\u{62f}\u{200c}\u{647}\u{627}")),
+            ("\u{1f469}\u{200d}\u{1f4bb} dev", Some("\u{1f469}\u{200d}\u{1f4bb} dev")),
             ("A\u{200b}\u{2066}\u{feff}\u{ad}B", Some("AB")),
             ("A\u{0}\u{1b}[31m\u{7f}\u{9b}B", Some("A[31mB")),
             ("\u{e0041}\u{3164}", None),
+            ("\u{200d} \u{200c}", None),
             ("", None),
             (" \n", None),
         ] {
