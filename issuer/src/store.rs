@@ -36,7 +36,7 @@ pub(crate) use owner_access::{AccessRecord, PasswordSet};
 pub(crate) use registry::{Caller, CallerRecord, NewSubject, Registration, SiteAt, Standing, SubjectRow};
 pub use registry::{Kind, Sites};
 pub use resources::Scope;
-pub(crate) use resources::{NewResource, ResourceRecord, ResourceRegistration};
+pub(crate) use resources::{NewResource, ResourceRecord, ResourceRegistration, scope_names};
 pub(crate) use revocations::{Change, Revocation, Revocations};
 
 use database::Database;

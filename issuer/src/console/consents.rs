@@ -10,11 +10,10 @@ use axum::response::{IntoResponse as _, Response};
 use super::pages::{ConsentLine, Consents, Problem, ScopeLine, SignInNotice};
 use super::sign_in;
 use crate::foundation::owner_sessions::{Answered, answered, signed_in};
-use crate::modules::oauth::scope;
 use crate::reply::{Refusal, unavailable};
 use crate::request::parameters::Parameters;
 use crate::service::Service;
-use crate::store::{ConsentRecord, ResourceRecord};
+use crate::store::{ConsentRecord, ResourceRecord, scope_names};
 use crate::time::UnixMillis;
 
 const HERE: &str = "/console/consents";
@@ -58,7 +57,7 @@ fn in_words(resources: &[ResourceRecord], consent: &ConsentRecord) -> Vec<ScopeL
         let scope = known.and_then(|resource| resource.scopes.iter().find(|scope| scope.name == name));
         scope.map(|scope| scope.description.clone()).unwrap_or_default()
     };
-    scope::words(&consent.scope).map(|name| ScopeLine { name: name.to_owned(), description: meaning(name) }).collect()
+    scope_names(&consent.scope).map(|name| ScopeLine { name: name.to_owned(), description: meaning(name) }).collect()
 }
 
 /// `POST /console/consents/withdraw`.

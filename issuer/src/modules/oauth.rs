@@ -28,5 +28,5 @@ mod domain_token;
 mod prove;
 mod refresh_grant;
 mod resource;
-pub(crate) mod scope;
+mod scope;
 mod token_error;

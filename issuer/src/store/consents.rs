@@ -4,7 +4,7 @@ use passport::{AgentId, OwnerId};
 
 use super::database::{StoreError, Tx, Value};
 use super::grants::end_of_consent;
-use super::resources::ResourceRecord;
+use super::resources::{ResourceRecord, scope_names};
 use super::revocations::end_credentials;
 use super::{AuditRow, Store, audit};
 use crate::time::UnixMillis;
@@ -178,9 +178,8 @@ async fn with_before(tx: &mut Tx<'_>, consent: &NewConsent) -> Result<(String, O
 
 /// Each name of either once, in the order of the first.
 fn union(some: &str, more: &str) -> String {
-    let words = |scope| str::split(scope, ' ').filter(|word| !word.is_empty());
-    let new = words(more).filter(|word| words(some).all(|known| known != *word));
-    words(some).chain(new).collect::<Vec<_>>().join(" ")
+    let new = scope_names(more).filter(|name| scope_names(some).all(|known| known != *name));
+    scope_names(some).chain(new).collect::<Vec<_>>().join(" ")
 }
 
 /// The one agent of this owner, client and organisation: of any number of callers at once, one makes it.

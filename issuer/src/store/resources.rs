@@ -61,6 +61,11 @@ pub(crate) enum ResourceRegistration {
 
 type Found = (String, String, String, String, i64, i64, String, String, i64, i64, String);
 
+/// The names in a text of scopes (RFC 6749 §3.3).
+pub(crate) fn scope_names(scope: &str) -> impl Iterator<Item = &str> {
+    scope.split(' ').filter(|name| !name.is_empty())
+}
+
 impl Store {
     /// Registers a resource under `id`.
     pub(crate) async fn add_resource(
@@ -85,6 +90,15 @@ impl Store {
                    FROM resources r JOIN sites s ON s.id = r.site_id JOIN owners o ON o.id = s.owner_id
                    WHERE r.url = $1";
         self.database.row(sql, &[url.into()]).await?.map(record).transpose()
+    }
+
+    /// The two oldest resources: enough to know whether there is one.
+    pub(crate) async fn two_resources(&self) -> Result<Vec<ResourceRecord>, StoreError> {
+        let sql = "SELECT r.id, r.url, r.site_id, s.name, s.suspended, s.not_before, o.id, o.name, o.suspended,
+                          o.not_before, r.scopes
+                   FROM resources r JOIN sites s ON s.id = r.site_id JOIN owners o ON o.id = s.owner_id
+                   ORDER BY r.created_at, r.id LIMIT 2";
+        self.database.rows(sql, &[]).await?.into_iter().map(record).collect()
     }
 
     /// Registered resources, the oldest first; 10,000 at most.

@@ -11,14 +11,13 @@ use passport::{AgentId, OwnerId};
 
 use super::authorization::{Asked, AuthorizationError, CARRIED, NotAsked};
 use super::client::Origin;
-use super::scope;
 use crate::console::pages::{self, Advice, AskedScope, Destination, Naming, Problem, ScopeLine};
 use crate::credentials::{Holder, Token};
 use crate::foundation::owner_sessions::{Answered, SignedIn, answered};
 use crate::reply::{Refusal, unavailable};
 use crate::request::parameters::Parameters;
 use crate::service::Service;
-use crate::store::{ConsentRecord, Grant, NewCode, NewConsent, Remembered};
+use crate::store::{ConsentRecord, Grant, NewCode, NewConsent, Remembered, scope_names};
 use crate::time::UnixMillis;
 
 /// A code is redeemed at once, by a program.
@@ -143,7 +142,7 @@ pub(super) fn page(
     let had = before.map_or("", |consent| consent.scope.as_str());
     let scopes = asked.scopes.iter().map(|scope| AskedScope {
         scope: ScopeLine { name: scope.name.clone(), description: scope.description.clone() },
-        is_new: before.is_some() && !scope::words(had).any(|word| word == scope.name),
+        is_new: before.is_some() && !scope_names(had).any(|word| word == scope.name),
     });
     let naming = match &asked.client.origin {
         Origin::Document { host } => Naming::Document { host: host.clone() },

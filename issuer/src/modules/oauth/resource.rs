@@ -27,7 +27,7 @@ pub(crate) fn asked(said: &Parameters) -> Result<Option<&str>, NoResource> {
 /// The resource that is asked for, as it is registered. Clients that name none mean the only one there is.
 pub(crate) async fn find(service: &Service, asked: Option<&str>) -> Result<ResourceRecord, NoResource> {
     let Some(asked) = asked else {
-        let mut all = service.store.resources().await.map_err(NoResource::Store)?.into_iter();
+        let mut all = service.store.two_resources().await.map_err(NoResource::Store)?.into_iter();
         return match (all.next(), all.next()) {
             (Some(only), None) => Ok(only),
             (None, _) => Err(NoResource::Unknown),

@@ -1,6 +1,6 @@
 //! Scopes (RFC 6749 §3.3): words parted by spaces, each with a meaning that its resource is registered with.
 
-use crate::store::{ResourceRecord, Scope};
+use crate::store::{ResourceRecord, Scope, scope_names};
 
 /// Asks for a refresh token (OpenID Connect Core §11). Every owner's consent brings one, so it means nothing here.
 const OFFLINE_ACCESS: &str = "offline_access";
@@ -16,7 +16,7 @@ pub(crate) fn join(scopes: &[Scope]) -> String {
 
 /// The scopes of a resource that are asked for; all of them, where none is.
 pub(crate) fn among(resource: &ResourceRecord, asked: Option<&str>) -> Result<Vec<Scope>, UnknownScope> {
-    let mut asked: Vec<&str> = words(asked.unwrap_or_default()).collect();
+    let mut asked: Vec<&str> = scope_names(asked.unwrap_or_default()).collect();
     if asked.is_empty() {
         return Ok(resource.scopes.clone());
     }
@@ -35,12 +35,12 @@ pub(crate) fn among(resource: &ResourceRecord, asked: Option<&str>) -> Result<Ve
 /// What is left of `granted` where `asked` asks for less (RFC 6749 §6); it must not ask for more.
 pub(crate) fn narrowed(granted: &str, asked: Option<&str>) -> Result<String, UnknownScope> {
     let Some(asked) = asked else { return Ok(granted.to_owned()) };
-    let asked: Vec<&str> = words(asked).filter(|word| *word != OFFLINE_ACCESS).collect();
+    let asked: Vec<&str> = scope_names(asked).filter(|word| *word != OFFLINE_ACCESS).collect();
     if asked.is_empty() {
         return Ok(granted.to_owned());
     }
-    if asked.iter().all(|word| words(granted).any(|one| one == *word)) {
-        Ok(words(granted).filter(|word| asked.contains(word)).collect::<Vec<_>>().join(" "))
+    if asked.iter().all(|word| scope_names(granted).any(|one| one == *word)) {
+        Ok(scope_names(granted).filter(|word| asked.contains(word)).collect::<Vec<_>>().join(" "))
     } else {
         Err(UnknownScope)
     }
@@ -48,11 +48,7 @@ pub(crate) fn narrowed(granted: &str, asked: Option<&str>) -> Result<String, Unk
 
 /// Whether all of `asked` stand in `granted`.
 pub(crate) fn covers(granted: &str, asked: &[Scope]) -> bool {
-    asked.iter().all(|scope| words(granted).any(|word| word == scope.name))
-}
-
-pub(crate) fn words(scopes: &str) -> impl Iterator<Item = &str> {
-    scopes.split(' ').filter(|word| !word.is_empty())
+    asked.iter().all(|scope| scope_names(granted).any(|word| word == scope.name))
 }
 
 #[cfg(test)]

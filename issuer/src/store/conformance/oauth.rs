@@ -62,6 +62,10 @@ fn a_resource_is_found_by_its_url_and_shares_the_standing_of_its_site() {
         store.change_standing(Kind::Site, "s1".to_owned(), Change::Resume, after(3)).await.unwrap();
         let found = store.resources().await.unwrap().remove(0);
         assert_eq!((found.standing, found.not_before), (Standing::OwnerSuspended, after(3)));
+        for (url, count) in [("https://s2.example/a", 2), ("https://s2.example/b", 2)] {
+            assert_eq!(resource(&store, url, "s2", url).await, ResourceRegistration::Done);
+            assert_eq!(store.two_resources().await.unwrap().len(), count);
+        }
         assert!(store.remove_resource("r".to_owned(), after(4)).await.unwrap());
         assert!(!store.remove_resource("r".to_owned(), after(4)).await.unwrap());
         assert!(store.resource_by_url(URL).await.unwrap().is_none());
