@@ -109,6 +109,17 @@ impl IntoResponse for Refusal {
 }
 
 impl Refusal {
+    pub(crate) const fn status(self) -> StatusCode {
+        let (status, ..) = self.parts();
+        status
+    }
+
+    /// What is said to people.
+    pub(crate) const fn message(self) -> &'static str {
+        let (.., message) = self.parts();
+        message
+    }
+
     /// The refusal as readers of OAuth know one (RFC 6749 §5.2): `error` is a text. `invalid` is the code for a request that
     /// is at fault itself.
     pub(crate) fn in_oauth(self, invalid: &'static str) -> Response {
@@ -125,6 +136,12 @@ fn answer(status: StatusCode, body: serde_json::Value) -> Response {
         response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER);
     }
     response
+}
+
+/// Sends a browser on; after a form with another method (RFC 9110 §15.4.4).
+pub(crate) fn see_other(location: HeaderValue) -> Response {
+    let no_store = HeaderValue::from_static("no-store");
+    (StatusCode::SEE_OTHER, [(header::LOCATION, location), (header::CACHE_CONTROL, no_store)]).into_response()
 }
 
 /// Logs why the store failed, once, and gives what the client is told.

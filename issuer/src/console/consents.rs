@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue};
 use axum::response::{IntoResponse as _, Response};
 
 use super::pages::{ConsentLine, Consents, Problem, ScopeLine, SignInNotice};
 use super::sign_in;
 use crate::foundation::owner_sessions::{Answered, answered, signed_in};
-use crate::reply::{Refusal, unavailable};
+use crate::reply::{Refusal, see_other, unavailable};
 use crate::request::parameters::Parameters;
 use crate::service::Service;
 use crate::store::{ConsentRecord, ResourceRecord, scope_names};
@@ -19,9 +19,13 @@ use crate::time::UnixMillis;
 const HERE: &str = "/console/consents";
 
 /// `GET /console/consents`.
-pub(crate) async fn show(State(service): State<Arc<Service>>, headers: HeaderMap) -> Result<Response, Refusal> {
-    let Some(owner) = signed_in(&service, &headers, UnixMillis::now()).await? else {
-        return Ok(sign_in::page(&service, &headers, HERE, None, None));
+pub(crate) async fn show(State(service): State<Arc<Service>>, headers: HeaderMap) -> Response {
+    Problem::unless(shown(&service, &headers).await, &service.issuer)
+}
+
+async fn shown(service: &Service, headers: &HeaderMap) -> Result<Response, Refusal> {
+    let Some(owner) = signed_in(service, headers, UnixMillis::now()).await? else {
+        return Ok(sign_in::page(service, headers, HERE, None, None));
     };
     let given = service.store.consents_of(&owner.owner).await.map_err(unavailable(Refusal::OwnerAuthUnavailable))?;
     let resources = service.store.resources().await.map_err(unavailable(Refusal::OwnerAuthUnavailable))?;
@@ -61,22 +65,20 @@ fn in_words(resources: &[ResourceRecord], consent: &ConsentRecord) -> Vec<ScopeL
 }
 
 /// `POST /console/consents/withdraw`.
-pub(crate) async fn withdraw(
-    State(service): State<Arc<Service>>,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<Response, Refusal> {
+pub(crate) async fn withdraw(State(service): State<Arc<Service>>, headers: HeaderMap, body: Body) -> Response {
+    Problem::unless(withdrawn(&service, &headers, body).await, &service.issuer)
+}
+
+async fn withdrawn(service: &Service, headers: &HeaderMap, body: Body) -> Result<Response, Refusal> {
     let said = Parameters::of_form(body).await?;
-    let owner = match answered(&service, &headers, said.field("csrf")?, UnixMillis::now()).await? {
+    let owner = match answered(service, headers, said.field("csrf")?, UnixMillis::now()).await? {
         Answered::By(owner) => owner,
         Answered::NoLonger => {
-            return Ok(sign_in::page(&service, &headers, HERE, None, Some(SignInNotice::Ended)));
+            return Ok(sign_in::page(service, headers, HERE, None, Some(SignInNotice::Ended)));
         }
         Answered::Forged => return Ok(Problem::forged(service.issuer.clone()).into_response()),
     };
     let withdrawn = service.store.withdraw_consent(&owner.owner, said.field("id")?.to_owned(), UnixMillis::now()).await;
     withdrawn.map_err(unavailable(Refusal::OwnerAuthUnavailable))?;
-    let there = HeaderValue::from_static(HERE);
-    let headers = [(header::LOCATION, there), (header::CACHE_CONTROL, HeaderValue::from_static("no-store"))];
-    Ok((StatusCode::SEE_OTHER, headers).into_response())
+    Ok(see_other(HeaderValue::from_static(HERE)))
 }

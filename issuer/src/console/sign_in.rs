@@ -7,14 +7,14 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::{RawQuery, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse as _, Response};
 
 use super::pages::{Problem, SignIn, SignInNotice};
 use crate::credentials::{Holder, Token, TokenHash};
 use crate::foundation::owner_sessions::SESSION_TTL;
 use crate::foundation::{cookies, csrf, same_origin};
-use crate::reply::{Refusal, unavailable};
+use crate::reply::{Refusal, see_other, unavailable};
 use crate::request::parameters::Parameters;
 use crate::service::Service;
 use crate::store::AccessRecord;
@@ -61,35 +61,35 @@ pub(crate) fn page(
 }
 
 /// `POST /console/sign-in`.
-pub(crate) async fn sign_in(
-    State(service): State<Arc<Service>>,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<Response, Refusal> {
+pub(crate) async fn sign_in(State(service): State<Arc<Service>>, headers: HeaderMap, body: Body) -> Response {
+    Problem::unless(tried(&service, &headers, body).await, &service.issuer)
+}
+
+async fn tried(service: &Service, headers: &HeaderMap, body: Body) -> Result<Response, Refusal> {
     let said = Parameters::of_form(body).await?;
     let now = UnixMillis::now();
     let (user, password, next) = (said.field("user")?, said.field("password")?, safe(said.field("next")?));
-    let form = cookies::form(&headers, &service.issuer).unwrap_or_default();
-    if !same_origin(&headers, &service.issuer) || !service.csrf.check(form, said.field("csrf")?) {
-        return Ok(again(&service, &headers, next, user, SignInNotice::Stale));
+    let form = cookies::form(headers, &service.issuer).unwrap_or_default();
+    if !same_origin(headers, &service.issuer) || !service.csrf.check(form, said.field("csrf")?) {
+        return Ok(again(service, headers, next, user, SignInNotice::Stale));
     }
-    let (found, locked_until) = known(&service, user).await?;
+    let (found, locked_until) = known(service, user).await?;
     if locked_until > now {
-        return Ok(again(&service, &headers, next, user, SignInNotice::Locked(locked_until.since(now))));
+        return Ok(again(service, headers, next, user, SignInNotice::Locked(locked_until.since(now))));
     }
     let fits = service.passwords.verify(found.as_ref().map(|access| access.phc.as_str()), password.to_owned()).await;
     // Of many tries at once, those that were looked at after the last one that counts are none.
     let now = UnixMillis::now();
-    let (found, locked_until) = known(&service, user).await?;
+    let (found, locked_until) = known(service, user).await?;
     let locked_until = match found {
         _ if locked_until > now => locked_until,
-        Some(access) if fits && !access.suspended => return open(&service, &access, next, now).await,
+        Some(access) if fits && !access.suspended => return open(service, &access, next, now).await,
         Some(_) if fits => now,
-        found => failed(&service, user, found.as_ref(), now).await?,
+        found => failed(service, user, found.as_ref(), now).await?,
     };
     let is_locked = locked_until > now;
     let notice = if is_locked { SignInNotice::Locked(locked_until.since(now)) } else { SignInNotice::Wrong };
-    Ok(again(&service, &headers, next, user, notice))
+    Ok(again(service, headers, next, user, notice))
 }
 
 /// Who signs in by a name, if anybody does, and before when no password is looked at under it.
@@ -115,14 +115,14 @@ async fn failed(
 }
 
 /// `POST /console/sign-out`.
-pub(crate) async fn sign_out(
-    State(service): State<Arc<Service>>,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<Response, Refusal> {
+pub(crate) async fn sign_out(State(service): State<Arc<Service>>, headers: HeaderMap, body: Body) -> Response {
+    Problem::unless(signed_out(&service, &headers, body).await, &service.issuer)
+}
+
+async fn signed_out(service: &Service, headers: &HeaderMap, body: Body) -> Result<Response, Refusal> {
     let said = Parameters::of_form(body).await?;
-    let session = cookies::session(&headers, &service.issuer).unwrap_or_default();
-    if !same_origin(&headers, &service.issuer) || !service.csrf.check(session, said.field("csrf")?) {
+    let session = cookies::session(headers, &service.issuer).unwrap_or_default();
+    if !same_origin(headers, &service.issuer) || !service.csrf.check(session, said.field("csrf")?) {
         return Ok(Problem::forged(service.issuer.clone()).into_response());
     }
     if let Some(hash) = TokenHash::presented(session, Holder::OwnerSession) {
@@ -169,9 +169,9 @@ fn safe(next: &str) -> &str {
 
 fn sent(location: &str, cookie: HeaderValue) -> Response {
     let location = HeaderValue::from_str(location).unwrap_or(HeaderValue::from_static(HOME));
-    let no_store = HeaderValue::from_static("no-store");
-    let headers = [(header::LOCATION, location), (header::SET_COOKIE, cookie), (header::CACHE_CONTROL, no_store)];
-    (StatusCode::SEE_OTHER, headers).into_response()
+    let mut response = see_other(location);
+    response.headers_mut().insert(header::SET_COOKIE, cookie);
+    response
 }
 
 #[cfg(test)]

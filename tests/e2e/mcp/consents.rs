@@ -51,6 +51,24 @@ fn an_owner_signs_in_and_out() {
 }
 
 #[test]
+fn an_owner_is_answered_with_pages_whatever_he_sends() {
+    let scene = Scene::new();
+    let mut browser = Browser::default();
+    sign_in(&mut browser, &scene, PASSWORD);
+    let field = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    let (long, twice) = ([field("csrf", &"x".repeat(20_000))], [field("csrf", "a"), field("csrf", "b")]);
+    let consent = scene.oauth("consent");
+    let console = |path: &str| format!("{}/console/{path}", scene.issuer.url);
+    for url in [consent, console("sign-in"), console("sign-out"), console("consents/withdraw")] {
+        for (fields, status) in [(&long[..], 413), (&twice[..], 400)] {
+            let reply = browser.post(&url, fields);
+            let kind = reply.header("content-type").unwrap_or_default().to_owned();
+            assert_eq!((reply.status, kind.starts_with("text/html")), (status, true), "{url} {}", reply.text());
+        }
+    }
+}
+
+#[test]
 fn guessing_a_password_locks_the_owner_out_for_a_while() {
     let scene = Scene::new();
     let mut guesser = Browser::default();

@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, Response};
 
 use super::page::{Leads, STYLE, page};
 use super::text;
+use crate::reply::Refusal;
 
 /// What an owner can do about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +47,21 @@ impl Problem {
             advice: Advice::StartAgain,
             details: Vec::new(),
         }
+    }
+
+    /// An answer for an owner, where there is one to give; else why not, as a page.
+    pub(crate) fn unless(answer: Result<Response, Refusal>, issuer: &str) -> Response {
+        answer.unwrap_or_else(|refusal| Self::of(refusal, issuer.to_owned()).into_response())
+    }
+
+    fn of(refusal: Refusal, issuer: String) -> Self {
+        let (status, text) = (refusal.status(), format!("What happened: {}.", refusal.message()).into());
+        let (title, advice) = if status.is_server_error() {
+            ("Not now", Advice::ComeBack)
+        } else {
+            ("This form cannot be read", Advice::StartAgain)
+        };
+        Self { issuer, status, title: title.into(), text, advice, details: Vec::new() }
     }
 
     /// A form of one who is signed in no longer.

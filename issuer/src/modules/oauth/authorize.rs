@@ -14,6 +14,7 @@ use super::client_metadata::ClientDocuments;
 use super::consent;
 use super::metadata::BASE;
 use super::scope;
+use crate::console::pages::Problem;
 use crate::console::sign_in;
 use crate::foundation::owner_sessions::signed_in;
 use crate::reply::{Refusal, unavailable};
@@ -26,35 +27,38 @@ pub(crate) async fn authorize(
     State(service): State<Arc<Service>>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
-) -> Result<Response, Refusal> {
+) -> Response {
+    Problem::unless(answer(&service, &query.unwrap_or_default(), &headers).await, &service.issuer)
+}
+
+async fn answer(service: &Service, query: &str, headers: &HeaderMap) -> Result<Response, Refusal> {
     let now = UnixMillis::now();
-    let query = query.unwrap_or_default();
     let Ok(parameters) = Parameters::parse(query.as_bytes()) else {
-        return Ok(consent::refused(&service, NotAsked::broken("The link says more than any app has to.")));
+        return Ok(consent::refused(service, NotAsked::broken("The link says more than any app has to.")));
     };
-    let Some(owner) = signed_in(&service, &headers, now).await? else {
+    let Some(owner) = signed_in(service, headers, now).await? else {
         let next = format!("{BASE}/authorize?{query}");
-        return Ok(match stranger(&service, &parameters, now).await {
-            Ok(client) => sign_in::page(&service, &headers, &next, client.as_deref(), None),
-            Err(not_asked) => consent::refused(&service, not_asked),
+        return Ok(match stranger(service, &parameters, now).await {
+            Ok(client) => sign_in::page(service, headers, &next, client.as_deref(), None),
+            Err(not_asked) => consent::refused(service, not_asked),
         });
     };
-    let asked = match Asked::read(&service, &parameters, now).await {
+    let asked = match Asked::read(service, &parameters, now).await {
         Ok(asked) => asked,
-        Err(not_asked) => return Ok(consent::refused(&service, not_asked)),
+        Err(not_asked) => return Ok(consent::refused(service, not_asked)),
     };
     let before = service.store.consent(&owner.owner, &asked.client.id, &asked.resource.url).await;
     let before = before.map_err(unavailable(Refusal::TokenNotIssued))?;
     // Where that was withdrawn just now, he is asked as if it had never been.
     if let Some((before, settled)) = before.as_ref().and_then(|before| Some((before, settled(&asked, before)?)))
-        && let Some(sent) = consent::repeat(&service, &asked, before, settled, now).await?
+        && let Some(sent) = consent::repeat(service, &asked, before, settled, now).await?
     {
         return Ok(sent);
     }
     if asked.prompt == Prompt::Nothing {
-        return Ok(told(&service, asked, AuthorizationError::ConsentRequired));
+        return Ok(told(service, asked, AuthorizationError::ConsentRequired));
     }
-    Ok(consent::page(&service, &asked, &owner, before.as_ref(), &parameters))
+    Ok(consent::page(service, &asked, &owner, before.as_ref(), &parameters))
 }
 
 /// What a stranger is shown before he signs in: the name of the client, where we know it ourselves, or why this leads

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse as _, Response};
 use passport::{AgentId, OwnerId};
 
@@ -14,7 +14,7 @@ use super::client::Origin;
 use crate::console::pages::{self, Advice, AskedScope, Destination, Naming, Problem, ScopeLine};
 use crate::credentials::{Holder, Token};
 use crate::foundation::owner_sessions::{Answered, SignedIn, answered};
-use crate::reply::{Refusal, unavailable};
+use crate::reply::{Refusal, see_other, unavailable};
 use crate::request::parameters::Parameters;
 use crate::service::Service;
 use crate::store::{ConsentRecord, Grant, NewCode, NewConsent, Remembered, scope_names};
@@ -30,31 +30,31 @@ enum Remember {
     No,
 }
 
-pub(crate) async fn consent(
-    State(service): State<Arc<Service>>,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<Response, Refusal> {
+pub(crate) async fn consent(State(service): State<Arc<Service>>, headers: HeaderMap, body: Body) -> Response {
+    Problem::unless(decided(&service, &headers, body).await, &service.issuer)
+}
+
+async fn decided(service: &Service, headers: &HeaderMap, body: Body) -> Result<Response, Refusal> {
     let said = Parameters::of_form(body).await?;
     let now = UnixMillis::now();
-    let owner = match answered(&service, &headers, said.field("csrf")?, now).await? {
+    let owner = match answered(service, headers, said.field("csrf")?, now).await? {
         Answered::By(owner) => owner,
         Answered::NoLonger => return Ok(Problem::session_ended(service.issuer.clone()).into_response()),
         Answered::Forged => return Ok(Problem::forged(service.issuer.clone()).into_response()),
     };
     // Whatever the page showed: what is granted is what this form says, judged anew.
-    let asked = match Asked::read(&service, &said, now).await {
+    let asked = match Asked::read(service, &said, now).await {
         Ok(asked) => asked,
-        Err(not_asked) => return Ok(refused(&service, not_asked)),
+        Err(not_asked) => return Ok(refused(service, not_asked)),
     };
     match said.field("decision")? {
         "allow" => {
             let wants = said.field("remember")? == "yes" && asked.can_be_remembered();
             let remember = if wants { Remember::Yes } else { Remember::No };
-            give(&service, asked, &owner, remember, now).await
+            give(service, asked, &owner, remember, now).await
         }
         _ => Ok(refused(
-            &service,
+            service,
             NotAsked::Told(Box::new(asked.answer), AuthorizationError::Denied("the owner said no")),
         )),
     }
@@ -193,15 +193,12 @@ pub(super) fn refused(service: &Service, not_asked: NotAsked) -> Response {
     }
 }
 
-/// Sends a browser on; after a form with another method (RFC 9110 §15.4.4). The URL is not kept in any log but its own.
+/// Sends a browser on to its app, which learns nothing from the `Referer`: this page's address says what was asked.
 fn sent(location: &str) -> Response {
     let Ok(location) = HeaderValue::from_str(location) else {
         return Refusal::Invalid("redirect_uri cannot be written").into_response();
     };
-    let headers = [
-        (header::LOCATION, location),
-        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
-        (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
-    ];
-    (StatusCode::SEE_OTHER, headers).into_response()
+    let mut response = see_other(location);
+    response.headers_mut().insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    response
 }
