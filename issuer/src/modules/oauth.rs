@@ -25,6 +25,7 @@ mod client_name;
 mod code_grant;
 mod domain;
 mod domain_token;
+mod members;
 mod prove;
 mod refresh_grant;
 mod resource;

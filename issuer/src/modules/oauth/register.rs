@@ -15,6 +15,7 @@ use serde_json::{Map, Value, json};
 
 use super::client_name::ClientName;
 use super::cors;
+use super::members::present;
 use super::redirect_uri::{BadRedirectUri, RedirectUri};
 use crate::reply::{Refusal, unavailable};
 use crate::request::bytes_up_to;
@@ -172,11 +173,6 @@ fn full() -> Response {
 fn refused(error: &RegistrationError) -> Response {
     let body = Json(json!({ "error": error.code(), "error_description": error.to_string() }));
     (StatusCode::BAD_REQUEST, [(header::CACHE_CONTROL, "no-store")], body).into_response()
-}
-
-/// A member that is there; `null` is what some clients write for nothing.
-fn present<'m>(members: &'m Map<String, Value>, name: &str) -> Option<&'m Value> {
-    members.get(name).filter(|value| !value.is_null())
 }
 
 fn text<'m>(

@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use super::location::Location;
 use super::refusal::DocumentRefusal;
 use crate::modules::oauth::client_name::ClientName;
+use crate::modules::oauth::members::present;
 use crate::modules::oauth::redirect_uri::RedirectUri;
 
 /// Redirect URIs of one client: the largest documents seen have a dozen.
@@ -69,11 +70,6 @@ pub(super) fn keys(text: &[u8]) -> Result<ClientKeys, DocumentRefusal> {
         return Err(DocumentRefusal::Secret("jwks"));
     }
     ClientKeys::from_jwks(text).map_err(|_| DocumentRefusal::Keys)
-}
-
-/// A member that is there; `null` is what some write for nothing.
-fn present<'m>(members: &'m Map<String, Value>, name: &str) -> Option<&'m Value> {
-    members.get(name).filter(|value| !value.is_null())
 }
 
 fn required<'m>(members: &'m Map<String, Value>, name: &'static str) -> Result<&'m Value, DocumentRefusal> {
