@@ -72,7 +72,27 @@ fn a_stranger_learns_whom_he_signs_in_for_and_which_links_lead_nowhere() {
     let (machine, _) = scene.machine();
     for changes in [[("client_id", Some(machine.as_str()))], [("redirect_uri", Some("https://evil.example/cb"))]] {
         assert_eq!(Browser::default().get(&client.url(&scene, &changes)).status, 400, "{changes:?}");
+        let mut owner = Browser::default();
+        owner.asked(&client.url(&scene, &[]));
+        assert_eq!(owner.get(&client.url(&scene, &changes)).status, 400, "{changes:?}");
     }
+}
+
+#[test]
+fn nobody_is_asked_for_a_site_that_is_suspended() {
+    let scene = Scene::new();
+    let client = Client::register(&scene);
+    let mut browser = Browser::default();
+    let (_, form) = browser.asked(&client.url(&scene, &[]));
+    scene.issuer.operate(&["site", "suspend", &scene.site.id]);
+    match browser.authorize(&client.url(&scene, &[]), Press::Allow) {
+        End::Callback(_, query) => assert_eq!(query["error"], "invalid_target"),
+        End::Page(reply) => panic!("{} {}", reply.status, reply.text()),
+    }
+    // Nor does a page count that was made before.
+    let url = format!("{}{}", scene.issuer.url, form.action);
+    let answer = browser.post(&url, &form.filled(Some(("decision", "allow"))));
+    assert!(answer.header("location").unwrap().contains("error=invalid_target"), "{answer:?}");
 }
 
 #[test]

@@ -145,6 +145,13 @@ impl Client {
         self.ask("revoke", scene, &[("client_id", &self.id), ("token", token)])
     }
 
+    /// When it is forgotten unless it is used.
+    #[track_caller]
+    pub(super) fn expires_at(&self, scene: &Scene) -> String {
+        let all = scene.issuer.list(&["client", "list"]);
+        text(all.iter().find(|line| line["id"] == *self.id).expect("it is listed"), "expires_at")
+    }
+
     fn ask(&self, path: &str, scene: &Scene, fields: &[(&str, &str)]) -> Reply {
         let request = http::request("POST", &scene.oauth(path)).header("Content-Type", FORM);
         let reply = request.header("Origin", origin(&self.redirect)).body(encoded(fields)).send();

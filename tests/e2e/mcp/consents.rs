@@ -69,6 +69,37 @@ fn an_owner_is_answered_with_pages_whatever_he_sends() {
 }
 
 #[test]
+fn no_form_counts_that_another_page_sends() {
+    let scene = Scene::new();
+    let client = Client::register(&scene);
+    let mut browser = Browser::default();
+    client.authorize_with(&mut browser, &scene, &[]);
+    let page = browser.get(&format!("{}/console/consents", scene.issuer.url));
+    let own = scene.issuer.url.as_str();
+    for form in forms(&page.text()) {
+        let (url, filled) = (format!("{own}{}", form.action), form.filled(None));
+        let without: Vec<_> = filled.iter().filter(|(name, _)| name != "csrf").cloned().collect();
+        for (from, site, fields) in [(own, "same-origin", &without), ("https://evil.example", "cross-site", &filled)] {
+            assert_eq!(browser.post_from(from, site, &url, fields).status, 403, "{url} {from}");
+        }
+    }
+    let page = browser.get(&format!("{own}/console/consents"));
+    assert!(page.text().contains("A test") && forms(&page.text()).len() == 2, "{}", page.text());
+
+    // Nobody is signed in by somebody else's page, as whoever made that page would have it.
+    let mut other = Browser::default();
+    let url = format!("{own}/console/sign-in");
+    let form = forms(&other.get(&url).text()).remove(0);
+    let filled = form.filled(None);
+    let without: Vec<_> = filled.iter().filter(|(name, _)| name != "csrf").cloned().collect();
+    for (from, site, fields) in [(own, "same-origin", &without), ("https://evil.example", "cross-site", &filled)] {
+        assert_eq!(other.post_from(from, site, &url, fields).status, 403, "{from}");
+        assert!(!is_signed_in(&mut other, &scene));
+    }
+    assert_eq!(Browser::default().post(&url, &filled).status, 403, "the form of another browser");
+}
+
+#[test]
 fn guessing_a_password_locks_the_owner_out_for_a_while() {
     let scene = Scene::new();
     let mut guesser = Browser::default();

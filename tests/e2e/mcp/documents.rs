@@ -3,14 +3,18 @@
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use lime_tests::http;
 use lime_tests::{Certificate, TlsStub, until};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::client::{Client, REDIRECT, Tokens};
-use super::owner::{Browser, End, Press};
+use super::owner::{Browser, End, FORM, Press, encoded, percent};
 use super::scene::{Scene, Setup, added};
 
 /// A page of an error must come before a person gives up.
@@ -32,6 +36,26 @@ fn reply(to: &mut dyn Write, status: &str, headers: &str, body: &[u8]) -> io::Re
 
 const JSON: &str = "Content-Type: application/json\r\n";
 
+/// Of the key of the client at `/keyed`, and of another one.
+const OWN_SEED: [u8; 32] = [7; 32];
+const OTHER_SEED: [u8; 32] = [8; 32];
+
+fn key(seed: [u8; 32]) -> Ed25519KeyPair {
+    Ed25519KeyPair::from_seed_unchecked(&seed).unwrap()
+}
+
+/// What a client signs to say who it is (RFC 7523).
+fn assertion(scene: &Scene, client: &Client, seed: [u8; 32], jti: &str) -> String {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
+    let claims = json!({
+        "iss": client.id, "sub": client.id, "aud": scene.issuer.url, "exp": now + 60, "iat": now, "jti": jti,
+    });
+    let signed = format!("{}.{}", part(&json!({ "alg": "EdDSA", "typ": "JWT" })), part(&claims));
+    let signature = URL_SAFE_NO_PAD.encode(key(seed).sign(signed.as_bytes()));
+    format!("{signed}.{signature}")
+}
+
 /// Says what the path asks for. `port` is its own, known once it listens.
 fn host(target: &str, port: u16, to: &mut dyn Write) -> io::Result<()> {
     let id = format!("https://localhost:{port}{target}");
@@ -42,6 +66,13 @@ fn host(target: &str, port: u16, to: &mut dyn Write) -> io::Result<()> {
     };
     match target {
         "/good" => reply(to, "200 OK", JSON, document(&id).to_string().as_bytes()),
+        "/keyed" => {
+            let x = URL_SAFE_NO_PAD.encode(key(OWN_SEED).public_key().as_ref());
+            let mut document = document(&id);
+            document["token_endpoint_auth_method"] = json!("private_key_jwt");
+            document["jwks"] = json!({ "keys": [{ "kty": "OKP", "crv": "Ed25519", "x": x }] });
+            reply(to, "200 OK", JSON, document.to_string().as_bytes())
+        }
         "/other-id" => reply(to, "200 OK", JSON, with("client_id", json!("https://other.example/x")).as_bytes()),
         "/no-id" => reply(to, "200 OK", JSON, with("client_id", Value::Null).as_bytes()),
         "/no-redirects" => reply(to, "200 OK", JSON, with("redirect_uris", json!([])).as_bytes()),
@@ -146,6 +177,34 @@ fn an_operator_sees_a_client_with_a_document_and_takes_from_it_what_it_has() {
     assert_eq!(listed(), None);
     assert_ne!(scene.issuer.try_operate(&["client", "remove", &client.id]).code, 0);
     client.tokens(&scene, "mcp:read");
+}
+
+#[test]
+fn a_client_with_a_key_in_its_document_signs_with_it() {
+    let (scene, host, _) = hosting();
+    let at = |path: &str| client(&format!("https://localhost:{}{path}", host.port));
+    let (keyed, public) = (at("/keyed"), at("/good"));
+    let code = keyed.code(&scene, "mcp:read");
+    const TYPE: (&str, Option<&str>) =
+        ("client_assertion_type", Some("urn:ietf:params:oauth:client-assertion-type:jwt-bearer"));
+    let own = assertion(&scene, &keyed, OWN_SEED, "one");
+    let others = assertion(&scene, &keyed, OTHER_SEED, "two");
+    super::client::refused(&keyed.redeem(&scene, &code, &[]), 401, "invalid_client");
+    let showing =
+        |client: &Client, assertion: &str| client.redeem(&scene, &code, &[TYPE, ("client_assertion", Some(assertion))]);
+    super::client::refused(&showing(&keyed, &others), 401, "invalid_client");
+    let of_public = assertion(&scene, &public, OWN_SEED, "three");
+    super::client::refused(&showing(&public, &of_public), 401, "invalid_client");
+    let reply = showing(&keyed, &own);
+    added(&scene.add(&Tokens::of(&reply).access));
+    super::client::refused(&showing(&keyed, &own), 401, "invalid_client");
+    // Basic is for those who have a secret.
+    let basic = STANDARD.encode(format!("{}:secret", percent(&keyed.id)));
+    let request = http::request("POST", &scene.oauth("token")).header("Content-Type", FORM);
+    let request = request.header("Authorization", format!("Basic {basic}"));
+    let reply = request.body(encoded(&[("grant_type", "authorization_code"), ("code", &code)])).send();
+    super::client::refused(&reply, 401, "invalid_client");
+    assert!(reply.header("www-authenticate").is_some_and(|scheme| scheme.starts_with("Basic")), "{reply:?}");
 }
 
 #[test]

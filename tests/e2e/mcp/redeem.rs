@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use lime_tests::http::{self, Reply};
-use lime_tests::{forge, until, within};
+use lime_tests::{forge, records, until, within};
 
 use super::client::{Changes, Client, Tokens, refused};
 use super::owner::{FORM, encoded};
@@ -72,9 +72,12 @@ fn a_code_that_is_redeemed_a_hundred_times_at_once_is_redeemed_once_and_worth_no
     let scene = Scene::new();
     let client = Client::register(&scene);
     let code = client.code(&scene, "mcp:read");
+    let unused = client.expires_at(&scene);
     let replies = at_once(|| client.redeem(&scene, &code, &[]));
     let (done, others): (Vec<_>, Vec<_>) = replies.iter().partition(|reply| reply.status == 200);
-    // A replay that is noticed before the winner's tokens are signed leaves nobody with any.
+    // It was redeemed once: the client counts as used. A replay that is noticed before the winner's tokens are signed leaves
+    // nobody with any.
+    assert!(client.expires_at(&scene) > unused);
     assert!(done.len() <= 1, "{} were given tokens", done.len());
     others.iter().for_each(|reply| refused(reply, 400, "invalid_grant"));
     for reply in done {
@@ -216,14 +219,96 @@ fn a_revocation_that_is_slow_to_come_ends_what_was_issued_meanwhile() {
 }
 
 #[test]
+fn a_refresh_token_that_comes_back_after_its_grace_ends_the_family() {
+    let scene = Scene::new();
+    let client = Client::register(&scene);
+    let first = client.tokens(&scene, "mcp:read");
+    let second = Tokens::of(&client.refresh(&scene, &first.refresh, &[]));
+    assert_eq!(Tokens::of(&client.refresh(&scene, &first.refresh, &[])).refresh, second.refresh, "within its grace");
+    assert_eq!(scene.alter("UPDATE refresh_tokens SET used_at = used_at - 61000 WHERE used_at IS NOT NULL"), 1);
+    refused(&client.refresh(&scene, &first.refresh, &[]), 400, "invalid_grant");
+    refused(&client.refresh(&scene, &second.refresh, &[]), 400, "invalid_grant");
+    until("the access tokens are refused", || {
+        [&first, &second].iter().all(|tokens| scene.add(&tokens.access).status == 401)
+    });
+}
+
+#[test]
+fn a_token_from_before_the_last_one_has_no_grace() {
+    let scene = Scene::new();
+    let client = Client::register(&scene);
+    let first = client.tokens(&scene, "mcp:read");
+    let second = Tokens::of(&client.refresh(&scene, &first.refresh, &[]));
+    let third = Tokens::of(&client.refresh(&scene, &second.refresh, &[]));
+    refused(&client.refresh(&scene, &first.refresh, &[]), 400, "invalid_grant");
+    refused(&client.refresh(&scene, &third.refresh, &[]), 400, "invalid_grant");
+}
+
+#[test]
+fn an_access_token_that_is_revoked_takes_the_others_of_its_grant_along() {
+    let scene = Scene::new();
+    let (client, other) = (Client::register(&scene), Client::register(&scene));
+    let tokens = client.tokens(&scene, "mcp:read");
+    assert_eq!(other.revoke(&scene, &tokens.access).status, 200);
+    added(&scene.add(&tokens.access));
+    assert_eq!(client.revoke(&scene, &tokens.access).status, 200);
+    refused(&client.refresh(&scene, &tokens.refresh, &[]), 400, "invalid_grant");
+    until("the access token is refused", || scene.add(&tokens.access).status == 401);
+}
+
+/// A form of a client that has a secret.
+fn with_secret(scene: &Scene, path: &str, (id, secret): &(String, String), fields: &[(&str, &str)]) -> Reply {
+    let basic = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, format!("{id}:{secret}"));
+    let request = http::request("POST", &scene.oauth(path)).header("Content-Type", FORM);
+    request.header("Authorization", format!("Basic {basic}")).body(encoded(fields)).send()
+}
+
+#[test]
+fn a_program_gives_back_what_it_got_for_itself() {
+    let scene = Scene::new();
+    let machine = scene.machine();
+    let ask = [("grant_type", "client_credentials"), ("scope", "mcp:read"), ("resource", scene.resource.as_str())];
+    let reply = with_secret(&scene, "token", &machine, &ask);
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    let token = reply.json()["access_token"].as_str().unwrap().to_owned();
+    added(&scene.add(&token));
+    assert_eq!(with_secret(&scene, "revoke", &machine, &[("token", &token)]).status, 200);
+    until("the access token is refused", || scene.add(&token).status == 401);
+    let stranger = (machine.0.clone(), format!("cs_{}", "A".repeat(43)));
+    refused(&with_secret(&scene, "revoke", &stranger, &[("token", &token)]), 401, "invalid_client");
+}
+
+#[test]
+fn a_client_asks_in_its_own_way_alone() {
+    let scene = Scene::new();
+    let machine = scene.machine();
+    let code = [("grant_type", "authorization_code"), ("code", "x"), ("code_verifier", "y")];
+    refused(&with_secret(&scene, "token", &machine, &code), 400, "unauthorized_client");
+    let client = Client::register(&scene);
+    let own = client.redeem(&scene, "x", &[("grant_type", Some("client_credentials"))]);
+    refused(&own, 400, "unauthorized_client");
+}
+
+#[test]
+fn a_program_gets_nothing_for_a_site_that_its_agent_may_not_visit() {
+    let scene = Scene::new();
+    let elsewhere = scene.issuer.site(&scene.owner, "https://elsewhere.example");
+    let agent = scene.issuer.agent(&scene.owner, &[&elsewhere.id]);
+    let client = scene.issuer.operate(&["client", "add", "--agent", &agent.id, "--name", "Elsewhere"]);
+    let text = |name: &str| client[name].as_str().unwrap().to_owned();
+    records::secret(&text("client_secret"));
+    let fields = [("grant_type", "client_credentials"), ("resource", scene.resource.as_str())];
+    let reply = with_secret(&scene, "token", &(text("client_id"), text("client_secret")), &fields);
+    refused(&reply, 400, "invalid_target");
+}
+
+#[test]
 fn a_program_asks_for_itself_and_gets_no_refresh_token() {
     let scene = Scene::new();
-    let (id, secret) = scene.machine();
+    let machine = scene.machine();
     let ask = |scope: &str, resource: &str| {
-        let basic = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, format!("{id}:{secret}"));
         let fields = [("grant_type", "client_credentials"), ("scope", scope), ("resource", resource)];
-        let request = http::request("POST", &scene.oauth("token")).header("Content-Type", FORM);
-        request.header("Authorization", format!("Basic {basic}")).body(encoded(&fields)).send()
+        with_secret(&scene, "token", &machine, &fields)
     };
     let reply = ask("mcp:read", &scene.resource);
     assert_eq!(reply.status, 200, "{}", reply.text());
@@ -232,6 +317,6 @@ fn a_program_asks_for_itself_and_gets_no_refresh_token() {
     refused(&ask("mcp:everything", &scene.resource), 400, "invalid_scope");
     refused(&ask("mcp:read", "https://elsewhere.example/mcp"), 400, "invalid_target");
     let stranger = http::request("POST", &scene.oauth("token")).header("Content-Type", FORM);
-    let reply = stranger.body(encoded(&[("grant_type", "client_credentials"), ("client_id", &id)])).send();
+    let reply = stranger.body(encoded(&[("grant_type", "client_credentials"), ("client_id", &machine.0)])).send();
     refused(&reply, 401, "invalid_client");
 }

@@ -3,7 +3,8 @@
 use lime_tests::http;
 use serde_json::{Value, json};
 
-use super::client::{Client, REDIRECT, refused};
+use super::client::{Client, REDIRECT, Tokens, refused};
+use super::owner::Browser;
 use super::scene::Scene;
 
 #[test]
@@ -85,27 +86,20 @@ fn a_client_has_the_grants_that_it_is_told_it_has() {
     }
 }
 
-/// When a client is forgotten unless it is used.
-fn end_of(scene: &Scene, client: &Client) -> String {
-    let all = scene.issuer.list(&["client", "list"]);
-    let found = all.iter().find(|found| found["id"] == *client.id).expect("it is listed");
-    found["expires_at"].as_str().unwrap().to_owned()
-}
-
 #[test]
 fn a_client_lives_longer_for_what_an_owner_gave_it_and_not_for_being_named() {
     let scene = Scene::new();
     let client = Client::register(&scene);
-    let end = end_of(&scene, &client);
+    let end = client.expires_at(&scene);
     refused(&client.redeem(&scene, "nonsense", &[]), 400, "invalid_grant");
     refused(&client.refresh(&scene, "nonsense", &[]), 400, "invalid_grant");
     assert_eq!(client.revoke(&scene, "nonsense").status, 200);
-    assert_eq!(end_of(&scene, &client), end);
+    assert_eq!(client.expires_at(&scene), end);
     let tokens = client.tokens(&scene, "mcp:read");
-    let later = end_of(&scene, &client);
+    let later = client.expires_at(&scene);
     assert!(later > end, "{later} {end}");
     client.refresh(&scene, &tokens.refresh, &[]);
-    assert_eq!(end_of(&scene, &client), later, "not for every refresh");
+    assert_eq!(client.expires_at(&scene), later, "not for every refresh");
 }
 
 #[test]
@@ -115,4 +109,32 @@ fn a_client_that_is_gone_is_told_to_register_again() {
     let tokens = client.tokens(&scene, "mcp:read");
     scene.issuer.operate(&["client", "remove", &client.id]);
     refused(&client.refresh(&scene, &tokens.refresh, &[]), 401, "invalid_client");
+}
+
+#[test]
+fn a_client_whose_time_is_up_registers_again() {
+    let scene = Scene::new();
+    let client = Client::register(&scene);
+    let code = client.code(&scene, "mcp:read");
+    assert!(scene.alter("UPDATE clients SET expires_at = 1") > 0);
+    // Not before what an owner gave it has ended, too.
+    let tokens = Tokens::of(&client.redeem(&scene, &code, &[]));
+    assert!(scene.alter("UPDATE clients SET expires_at = 1") > 0);
+    let newer = Tokens::of(&client.refresh(&scene, &tokens.refresh, &[]));
+    assert_eq!(client.revoke(&scene, &newer.refresh).status, 200);
+    assert!(scene.alter("UPDATE clients SET expires_at = 1") > 0);
+    refused(&client.refresh(&scene, &newer.refresh, &[]), 401, "invalid_client");
+    assert_eq!(Browser::default().get(&client.url(&scene, &[])).status, 400);
+}
+
+#[test]
+fn a_registry_that_is_full_says_when_to_come_again() {
+    let scene = Scene::new();
+    assert_eq!(scene.alter("UPDATE counters SET value = 100000 WHERE name = 'registered_clients'"), 1);
+    let reply = Client::try_register(&scene, &json!({}));
+    refused(&reply, 429, "temporarily_unavailable");
+    assert_eq!(reply.header("retry-after"), Some("3600"));
+    assert_eq!(scene.alter("UPDATE counters SET value = 99999 WHERE name = 'registered_clients'"), 1);
+    Client::register(&scene);
+    assert_eq!(Client::try_register(&scene, &json!({})).status, 429);
 }

@@ -3,7 +3,7 @@
 use std::fs;
 
 use lime_tests::http::{self, Reply, Request};
-use lime_tests::{Certificate, Gateway, Issuer, IssuerSetup, Process, Registered, free_port, node, records};
+use lime_tests::{Certificate, Gateway, Issuer, IssuerSetup, Process, Registered, free_port, node, python, records};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -198,6 +198,16 @@ impl Scene {
     /// Calls `add` with a token.
     pub(super) fn add(&self, token: &str) -> Reply {
         self.say(token, &call("add", &json!({ "a": 2, "b": 40 })))
+    }
+
+    /// Changes what the issuer keeps, where one would wait for days or send a hundred thousand requests; the number of rows.
+    pub(super) fn alter(&self, sql: &str) -> usize {
+        let script = "import sqlite3, sys\nstore = sqlite3.connect(sys.argv[1], timeout=30)\n\
+                      print(store.execute(sys.argv[2]).rowcount)\nstore.commit()";
+        let store = self.issuer.file().with_file_name("issuer.db");
+        let done = python::python().args(["-c", script]).arg(store).arg(sql).output().unwrap();
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+        String::from_utf8(done.stdout).unwrap().trim().parse().unwrap()
     }
 
     /// A client of the operator's, for `client_credentials`: its id and secret.
