@@ -99,7 +99,7 @@ impl Stage {
             endpoint: self.chain.site().mcp.first().unwrap(),
             identity: Some(identity),
             mode: Mode::Enforce,
-            changed_tools: None,
+            hidden_tools: None,
             elapsed: Duration::from_micros(self.played.fetch_add(1, Ordering::Relaxed)),
         };
         let mut edits = Edits::new();

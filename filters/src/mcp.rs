@@ -39,7 +39,7 @@ pub use head::{MCP_PROTOCOL_VERSION, MCP_SESSION_ID, has_token_in_query};
 pub use listing::{CacheScope, Entry, Listed, Sight};
 pub use message::{Kind, MCP_METHODS, Malformed, Message};
 pub use object::Unreadable;
-pub use pins::{Change, NotAccepted, Pin, PinVerdict, Pins};
+pub use pins::{Change, HiddenTools, NotAccepted, Pin, PinVerdict, Pins};
 pub use rules::{McpRuling, McpView};
 
 pub(crate) use edits::{Binding, McpEdits, SessionShown};

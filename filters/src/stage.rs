@@ -1,6 +1,5 @@
 //! What the tests of this crate play on: an issuer with a key, a site, requests made of headers, and the outcome in words.
 
-use std::collections::HashSet;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
@@ -16,8 +15,8 @@ use passport::{
 
 use crate::identity::{Subject, Validity, Vouched};
 use crate::{
-    Chain, Contact, Edits, Fleet, HeaderEdit, Identity, IssuerMoment, IssuerView, Moment, Outcome, Request, Resources,
-    Revocations, Scopes, Session, ShownAs, Verdict,
+    Chain, Contact, Edits, Fleet, HeaderEdit, HiddenTools, Identity, IssuerMoment, IssuerView, Moment, Outcome,
+    Request, Resources, Revocations, Scopes, Session, ShownAs, Verdict,
 };
 
 pub(crate) const NOW: UnixTime = UnixTime::from_secs(1_800_000_000);
@@ -188,7 +187,7 @@ pub(crate) struct Stage {
     pub(crate) client: Option<IpAddr>,
     pub(crate) site_id: Option<SiteId>,
     /// Tools that their pins hide.
-    pub(crate) changed_tools: Option<HashSet<Box<str>>>,
+    pub(crate) hidden_tools: Option<HiddenTools>,
     pub(crate) now: UnixTime,
 }
 
@@ -213,7 +212,7 @@ impl Stage {
             others: Vec::new(),
             client: Some(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1))),
             site_id: Some("site-1".parse().unwrap()),
-            changed_tools: None,
+            hidden_tools: None,
             now: NOW,
         }
     }

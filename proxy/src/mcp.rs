@@ -122,8 +122,8 @@ impl Gate {
         let client = context.source.filter(|source| !source.may_be_a_crowd()).map(|source| source.client);
         let Context { mcp, edits, request_id, .. } = context;
         let exchange = mcp.as_deref()?;
-        let changed = match exchange.endpoint.pins {
-            Pins::Enforce => self.shared().pins.changed_at(&exchange.endpoint.resource),
+        let hidden = match exchange.endpoint.pins {
+            Pins::Enforce => self.shared().pins.hidden_at(&exchange.endpoint.resource),
             Pins::Off | Pins::Observe => None,
         };
         let request = Request {
@@ -140,7 +140,7 @@ impl Gate {
             identity: exchange.identity.as_ref(),
             mode: exchange.mode,
             elapsed: self.shared().started.elapsed(),
-            changed_tools: changed.as_deref(),
+            hidden_tools: hidden.as_deref(),
         };
         Some(ask(&site.chain, &at, edits))
     }

@@ -2,12 +2,12 @@
 //!
 //! A request only looks; it takes the lock for itself when it has seen something new. Writing is another task's work.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use arc_swap::ArcSwap;
-use filters::{Definition, PinVerdict, Pins, Unreadable};
+use filters::{Definition, HiddenTools, PinVerdict, Pins};
 use parking_lot::{Mutex, RwLock};
 use passport::UnixTime;
 use tokio::sync::Notify;
@@ -22,14 +22,20 @@ pub use order::{PinOrder, PinRow, PinState, PinsRefused};
 /// The name of the file.
 const FILE: &str = "mcp-pins.json";
 
-/// Tools whose definition nobody accepted, by endpoint.
-type Changed = HashMap<Box<str>, Arc<HashSet<Box<str>>>>;
+/// What is hidden where pins are enforced.
+#[derive(Debug, Default)]
+struct Hidden {
+    /// By endpoint, where something is.
+    by_endpoint: HashMap<Box<str>, Arc<HiddenTools>>,
+    /// At endpoints without pins: everything, once there is no room for another.
+    elsewhere: Option<Arc<HiddenTools>>,
+}
 
 /// What is pinned, and where it is kept.
 #[derive(Debug)]
 pub(crate) struct PinStore {
     pins: RwLock<Pins>,
-    changed: ArcSwap<Changed>,
+    hidden: ArcSwap<Hidden>,
     files: Arc<StateFiles>,
     metrics: Arc<Metrics>,
     unsaved: Notify,
@@ -51,7 +57,7 @@ impl PinStore {
         });
         let store = Self {
             pins: RwLock::new(pins.unwrap_or_default()),
-            changed: ArcSwap::default(),
+            hidden: ArcSwap::default(),
             files,
             metrics,
             unsaved: Notify::new(),
@@ -70,10 +76,10 @@ impl PinStore {
         endpoint: &str,
         (tool, definition): (&str, &str),
         now: UnixTime,
-    ) -> Result<PinVerdict, Unreadable> {
-        let definition = Definition::read(definition)?;
+    ) -> PinVerdict {
+        let definition = Definition::read(definition);
         if let Some(verdict) = self.pins.read().peek(endpoint, tool, &definition, now) {
-            return Ok(verdict);
+            return verdict;
         }
         let mut pins = self.pins.write();
         let was_changed = pins.pin(endpoint, tool).is_some_and(|pin| pin.change.is_some());
@@ -85,13 +91,9 @@ impl PinStore {
                 if !self.has_warned.swap(true, Ordering::Relaxed) {
                     tracing::warn!(site, endpoint, tool, "no more tools can be pinned: see `lime mcp pins forget`");
                 }
-                return Ok(verdict);
+                return verdict;
             }
-            PinVerdict::New => {
-                self.metrics.mcp.pins_tools(site);
-                self.differs();
-                return Ok(verdict);
-            }
+            PinVerdict::New => self.metrics.mcp.pins_tools(site),
             PinVerdict::Changed if !was_changed => tracing::warn!(
                 site,
                 endpoint,
@@ -105,12 +107,13 @@ impl PinStore {
         }
         self.publish();
         self.differs();
-        Ok(verdict)
+        verdict
     }
 
-    /// The tools of an endpoint with a definition that nobody accepted, if there are some.
-    pub(crate) fn changed_at(&self, endpoint: &str) -> Option<Arc<HashSet<Box<str>>>> {
-        self.changed.load().get(endpoint).map(Arc::clone)
+    /// What is hidden at an endpoint, if something is.
+    pub(crate) fn hidden_at(&self, endpoint: &str) -> Option<Arc<HiddenTools>> {
+        let hidden = self.hidden.load();
+        hidden.by_endpoint.get(endpoint).or(hidden.elsewhere.as_ref()).map(Arc::clone)
     }
 
     /// Carries out what an operator asks.
@@ -132,21 +135,19 @@ impl PinStore {
     /// Lets requests and metrics know which tools are changed.
     fn publish(&self) {
         let pins = self.pins.read();
-        let mut changed: HashMap<Box<str>, HashSet<Box<str>>> = HashMap::new();
-        let mut by_site: HashMap<&str, usize> = HashMap::new();
-        for (endpoint, tool, pin) in pins.pins() {
-            let count = by_site.entry(order::site_of(endpoint)).or_default();
-            if pin.change.is_some() {
-                *count += 1;
-                changed.entry(endpoint.into()).or_default().insert(tool.into());
-            }
+        let some = |hidden: HiddenTools| (!hidden.is_empty()).then(|| Arc::new(hidden));
+        let mut hidden = Hidden { elsewhere: some(pins.hidden_at("")), ..Hidden::default() };
+        let mut changed_by_site: HashMap<&str, usize> = HashMap::new();
+        for endpoint in pins.endpoints() {
+            let here = pins.hidden_at(endpoint);
+            *changed_by_site.entry(order::site_of(endpoint)).or_default() += here.changed();
+            hidden.by_endpoint.extend(some(here).map(|here| (endpoint.into(), here)));
         }
-        for (site, count) in by_site {
-            self.metrics.mcp.tools_changed(site, count);
+        for (site, changed) in changed_by_site {
+            self.metrics.mcp.tools_changed(site, changed);
         }
-        let changed = changed.into_iter().map(|(endpoint, tools)| (endpoint, Arc::new(tools))).collect();
         // Still under the lock: a later state is never replaced by an earlier one.
-        self.changed.store(Arc::new(changed));
+        self.hidden.store(Arc::new(hidden));
     }
 
     /// Writes what changed, for as long as it is polled. Changes that come while the disk is busy go with the next write.

@@ -1,7 +1,6 @@
 //! What is decided about a request at an MCP endpoint, once it is known who asks: about its headers before the body is
 //! read, and then about its message.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +12,7 @@ use super::Chain;
 use crate::limiter::Granted as Within;
 use crate::limits::whole_seconds;
 use crate::mcp::{
-    self, Binding, Call, Era, HeadRefusal, MCP_SESSION_ID, McpEdits, McpRuling, Message, SessionShown, Told,
+    self, Binding, Call, Era, HeadRefusal, HiddenTools, MCP_SESSION_ID, McpEdits, McpRuling, Message, SessionShown, Told,
 };
 use crate::{Accepts, DecisionWord, Edits, Identity, Reason, Reply, Request, Verdict, cors, demands, refuse};
 
@@ -30,8 +29,8 @@ pub struct AtMcp<'a> {
     pub mode: Mode,
     /// See [`Moment::elapsed`](crate::Moment::elapsed).
     pub elapsed: Duration,
-    /// Tools that have become others than they were accepted as, where that hides them.
-    pub changed_tools: Option<&'a HashSet<Box<str>>>,
+    /// Tools that their pins hide, where pins are enforced.
+    pub hidden_tools: Option<&'a HiddenTools>,
 }
 
 /// What stands for a rule in the log where it is a tool's pin that hides it.
@@ -139,7 +138,7 @@ impl Chain {
         progress.policy = ruling.policy().cloned();
         if let Some(call) = &mut progress.call {
             call.judged_by(ruling.rule());
-            if calls_a_changed_tool(at, &message) {
+            if calls_a_hidden_tool(at, &message) {
                 call.rule = Some(PINS.into());
                 ruling = McpRuling::Hidden { rule: None };
             }
@@ -229,9 +228,9 @@ impl Chain {
     }
 }
 
-fn calls_a_changed_tool(at: &AtMcp<'_>, message: &Message<'_>) -> bool {
-    let is_changed = |name: &str| at.changed_tools.is_some_and(|tools| tools.contains(name));
-    message.targets.iter().any(|(kind, name)| *kind == RuleKind::Tool && is_changed(name))
+fn calls_a_hidden_tool(at: &AtMcp<'_>, message: &Message<'_>) -> bool {
+    let is_hidden = |name: &str| at.hidden_tools.is_some_and(|tools| tools.hides(name));
+    message.targets.iter().any(|(kind, name)| *kind == RuleKind::Tool && is_hidden(name))
 }
 
 fn outcome(at: &AtMcp<'_>, judged: Result<(), Turned>, progress: Progress) -> McpOutcome {

@@ -4,6 +4,8 @@
 //! lists stay as they were written: `1.0` is not `1` here, and `["a","b"]` not `["b","a"]`. Everything a model or a client
 //! may read counts (name, title, description, both schemas, annotations, icons, and what is not known yet), but not the
 //! member `_meta` of the tool itself: servers put there what changes with every list, and models are not shown it.
+//!
+//! What can be read in two ways has no such form, and is compared byte for byte.
 
 use std::borrow::Cow;
 
@@ -33,25 +35,22 @@ pub struct Definition {
 
 impl Definition {
     /// Reads a definition as a server wrote it.
-    ///
-    /// # Errors
-    /// [`Unreadable`], if it can be read in more than one way, or is none.
-    pub fn read(written: &str) -> Result<Self, Unreadable> {
-        let object = Object::read(written.as_bytes())?;
-        let mut text = String::with_capacity(written.len());
-        write_object(object.members().filter(|(name, _)| *name != VOLATILE).collect(), 0, &mut text)?;
-        let hash = Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-        let text = (text.len() <= DEFINITION_BYTES_MAX).then(|| text.into_boxed_str());
-        Ok(Self { hash: hash.into(), text })
+    #[must_use]
+    pub fn read(written: &str) -> Self {
+        let text = compared(written).ok();
+        let hash = Sha256::digest(text.as_deref().unwrap_or(written));
+        let hash = hash.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        let text = text.filter(|text| text.len() <= DEFINITION_BYTES_MAX).map(String::into_boxed_str);
+        Self { hash: hash.into(), text }
     }
 
-    /// SHA-256 of the text, in hex.
+    /// SHA-256 in hex: of the text, or of the bytes as they were written if they have no such form.
     #[must_use]
     pub fn hash(&self) -> &str {
         &self.hash
     }
 
-    /// The text, unless it is too long to be kept.
+    /// The text, unless there is none or it is too long to be kept.
     #[must_use]
     pub fn text(&self) -> Option<&str> {
         self.text.as_deref()
@@ -66,6 +65,14 @@ impl Definition {
     pub(super) fn bytes(&self) -> usize {
         self.text.as_ref().map_or(0, |text| text.len())
     }
+}
+
+/// The form in which two of them can be compared.
+fn compared(written: &str) -> Result<String, Unreadable> {
+    let object = Object::read(written.as_bytes())?;
+    let mut text = String::with_capacity(written.len());
+    write_object(object.members().filter(|(name, _)| *name != VOLATILE).collect(), 0, &mut text)?;
+    Ok(text)
 }
 
 fn write_object(mut members: Vec<(&str, &RawValue)>, depth: u8, text: &mut String) -> Result<(), Unreadable> {
@@ -121,7 +128,7 @@ mod tests {
 
     #[track_caller]
     fn text(written: &str) -> String {
-        Definition::read(written).unwrap().text().unwrap().to_owned()
+        Definition::read(written).text().unwrap().to_owned()
     }
 
     #[test]
@@ -138,7 +145,7 @@ mod tests {
         ] {
             assert_eq!(text(written), expected);
         }
-        let hash = |written: &str| Definition::read(written).unwrap().hash().to_owned();
+        let hash = |written: &str| Definition::read(written).hash().to_owned();
         assert_eq!(hash(r#"{"a":1,"b":2}"#), hash(r#"{"b":2, "a":1}"#));
         assert_eq!(hash("{}"), "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a");
     }
@@ -153,26 +160,24 @@ mod tests {
             (r#""name":"a""#, r#""name":"a","annotations":{"readOnlyHint":true}"#),
         ] {
             let other = tool.replacen(before, after, 1);
-            assert_ne!(Definition::read(tool).unwrap().hash(), Definition::read(&other).unwrap().hash(), "{other}");
+            assert_ne!(Definition::read(tool).hash(), Definition::read(&other).hash(), "{other}");
         }
     }
 
     #[test]
-    fn what_can_be_read_in_two_ways_is_no_definition() {
+    fn what_can_be_read_in_two_ways_is_compared_byte_for_byte() {
         let deep = format!("{{\"a\":{}{}}}", "[".repeat(100), "]".repeat(100));
-        for (written, expected) in [
-            (r#"{"a":{"b":1,"b":2}}"#, Unreadable::Twice),
-            ("[]", Unreadable::Syntax),
-            (r#"{"a":"\ud800"}"#, Unreadable::Syntax),
-            (&*deep, Unreadable::TooDeep),
-        ] {
-            assert_eq!(Definition::read(written), Err(expected), "{written}");
+        for written in [r#"{"a":{"b":1,"b":2}}"#, "[]", r#"{"a":"\ud800"}"#, &deep] {
+            let definition = Definition::read(written);
+            assert_eq!(definition.text(), None, "{written}");
+            assert_eq!(definition, Definition::read(written));
+            assert_ne!(definition, Definition::read(&format!("{written} ")), "{written}");
         }
     }
 
     #[test]
     fn a_long_definition_is_told_from_others_but_not_kept() {
-        let long = |filling: &str| Definition::read(&format!("{{\"a\":\"{}\"}}", filling.repeat(70_000))).unwrap();
+        let long = |filling: &str| Definition::read(&format!("{{\"a\":\"{}\"}}", filling.repeat(70_000)));
         assert_eq!(long("x").text(), None);
         assert_ne!(long("x").hash(), long("y").hash());
     }

@@ -100,7 +100,7 @@ mod tests {
     use super::*;
 
     fn found(before: &str, after: &str) -> Vec<(String, String, String)> {
-        let read = |text| Definition::read(text).unwrap();
+        let read = Definition::read;
         let text = |value: Option<Box<RawValue>>| value.map_or("-".to_owned(), |value| value.get().to_owned());
         let differences = differences(&read(before), &read(after)).unwrap();
         differences.into_iter().map(|found| (found.at, text(found.before), text(found.after))).collect()

@@ -3,7 +3,7 @@
 //! A tool that is seen for the first time is believed; what is remembered is only that it may not become another tool
 //! under the same name without anybody noticing. Pure: the time is an argument, and keeping it is somebody else's work.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
 use passport::UnixTime;
@@ -73,6 +73,35 @@ pub enum PinVerdict {
     NoRoom,
 }
 
+/// The tools of one endpoint that nobody may call, where pins are enforced.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HiddenTools {
+    /// Those that have become others than they were accepted as.
+    changed: HashSet<Box<str>>,
+    /// Where there is no room for more: those that are pinned. Any other has nothing that it could be held against.
+    pinned: Option<HashSet<Box<str>>>,
+}
+
+impl HiddenTools {
+    /// Whether a tool is one of them.
+    #[must_use]
+    pub fn hides(&self, tool: &str) -> bool {
+        self.changed.contains(tool) || self.pinned.as_ref().is_some_and(|pinned| !pinned.contains(tool))
+    }
+
+    /// How many have become others.
+    #[must_use]
+    pub fn changed(&self) -> usize {
+        self.changed.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.changed.is_empty() && self.pinned.is_none()
+    }
+}
+
 /// Why a change is not accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotAccepted {
@@ -133,8 +162,7 @@ impl Pins {
     }
 
     fn pin_new(&mut self, endpoint: &str, tool: &str, shown: Definition, now: UnixTime) -> PinVerdict {
-        let of_endpoint = self.0.get(endpoint).map_or(0, BTreeMap::len);
-        if tool.len() > NAME_BYTES_MAX || of_endpoint >= TOOLS_MAX || self.pins().count() >= ALL_TOOLS_MAX {
+        if tool.len() > NAME_BYTES_MAX || self.is_full(endpoint) {
             return PinVerdict::NoRoom;
         }
         let pin = Pin { accepted: shown, first_seen: now, change: None };
@@ -172,6 +200,25 @@ impl Pins {
     /// All of them: endpoint, tool, and what is kept of it; by name.
     pub fn pins(&self) -> impl Iterator<Item = (&str, &str, &Pin)> {
         self.0.iter().flat_map(|(endpoint, tools)| tools.iter().map(|(tool, pin)| (&**endpoint, &**tool, pin)))
+    }
+
+    /// The endpoints that have tools.
+    pub fn endpoints(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(|endpoint| &**endpoint)
+    }
+
+    /// What is hidden at an endpoint, also at one of which nothing is pinned.
+    #[must_use]
+    pub fn hidden_at(&self, endpoint: &str) -> HiddenTools {
+        let tools = || self.0.get(endpoint).into_iter().flatten();
+        let changed = tools().filter(|(_, pin)| pin.change.is_some()).map(|(tool, _)| tool.clone()).collect();
+        let pinned = self.is_full(endpoint).then(|| tools().map(|(tool, _)| tool.clone()).collect());
+        HiddenTools { changed, pinned }
+    }
+
+    fn is_full(&self, endpoint: &str) -> bool {
+        let of_endpoint = self.0.get(endpoint).map_or(0, BTreeMap::len);
+        of_endpoint >= TOOLS_MAX || self.0.values().map(BTreeMap::len).sum::<usize>() >= ALL_TOOLS_MAX
     }
 
     fn text_bytes(&self) -> usize {

@@ -142,10 +142,8 @@ fn judge(asked: &ListsAsked, entry: &Entry<'_>, (shows, pins, now): (&Shows<'_>,
         (Pins::Observe | Pins::Enforce, Listed::Tools) => {
             let verdict = pins.judge(&asked.site, &endpoint.resource, (entry.name, entry.definition), now);
             match (endpoint.pins, verdict) {
-                (Pins::Off | Pins::Observe, _) | (Pins::Enforce, Ok(PinVerdict::New | PinVerdict::Same)) => {
-                    Sight::Shown
-                }
-                (Pins::Enforce, Ok(PinVerdict::Changed | PinVerdict::NoRoom) | Err(_)) => Sight::Hidden,
+                (Pins::Off | Pins::Observe, _) | (Pins::Enforce, PinVerdict::New | PinVerdict::Same) => Sight::Shown,
+                (Pins::Enforce, PinVerdict::Changed | PinVerdict::NoRoom) => Sight::Hidden,
             }
         }
         (Pins::Off, _) | (_, Listed::Resources | Listed::Templates | Listed::Prompts) => Sight::Shown,

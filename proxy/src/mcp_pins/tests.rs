@@ -32,7 +32,7 @@ impl Rig {
 }
 
 fn seen(store: &PinStore, endpoint: &str, text: &str, secs: u64) -> PinVerdict {
-    store.judge(SITE, endpoint, ("read", &described(text)), at(secs)).unwrap()
+    store.judge(SITE, endpoint, ("read", &described(text)), at(secs))
 }
 
 fn diff(tool: &str, site: Option<&str>) -> PinOrder {
@@ -43,8 +43,8 @@ fn accept(hash: Option<&str>) -> PinOrder {
     PinOrder::Accept { site: Some(SITE.to_owned()), tool: "read".to_owned(), hash: hash.map(str::to_owned) }
 }
 
-fn is_changed(store: &PinStore, endpoint: &str, tool: &str) -> bool {
-    store.changed_at(endpoint).is_some_and(|tools| tools.contains(tool))
+fn is_hidden(store: &PinStore, endpoint: &str, tool: &str) -> bool {
+    store.hidden_at(endpoint).is_some_and(|tools| tools.hides(tool))
 }
 
 #[test]
@@ -53,10 +53,10 @@ fn what_is_pinned_outlives_the_process() {
     let store = rig.open();
     assert_eq!(seen(&store, MCP, "a", 0), PinVerdict::New);
     assert_eq!(seen(&store, MCP, "b", 1), PinVerdict::Changed);
-    assert!(is_changed(&store, MCP, "read") && !is_changed(&store, OTHER, "read") && !is_changed(&store, MCP, "x"));
+    assert!(is_hidden(&store, MCP, "read") && !is_hidden(&store, OTHER, "read") && !is_hidden(&store, MCP, "x"));
     store.save();
     let store = rig.open();
-    assert!(is_changed(&store, MCP, "read"), "at once, before any list is asked for");
+    assert!(is_hidden(&store, MCP, "read"), "at once, before any list is asked for");
     assert_eq!(seen(&store, MCP, "a", 2), PinVerdict::Changed);
     let text = String::from_utf8(store.metrics.text().unwrap()).unwrap();
     assert!(text.contains("lime_gateway_mcp_tools_changed{site=\"https://tools.example\"} 1"), "{text}");
@@ -88,7 +88,7 @@ fn an_operator_sees_what_changed_and_accepts_just_that() {
     assert!(matches!(store.order(&accept(Some(&looked_at))), Err(PinsRefused::NotAccepted(_, _))), "it is c by now");
     let row = store.order(&accept(None)).unwrap().remove(0);
     assert_eq!(row.state, PinState::Accepted);
-    assert!(!is_changed(&store, MCP, "read"));
+    assert!(!is_hidden(&store, MCP, "read"));
     assert_eq!(seen(&store, MCP, "c", 3), PinVerdict::Same);
 }
 
@@ -113,11 +113,17 @@ fn where_several_endpoints_have_a_tool_one_must_be_named() {
 }
 
 #[test]
-fn what_can_be_read_in_two_ways_is_not_pinned() {
+fn where_no_more_can_be_pinned_what_is_not_is_hidden() {
     let store = Rig::new().open();
-    let twice = r#"{"name":"read","annotations":{"a":1,"a":2}}"#;
-    assert_eq!(store.judge(SITE, MCP, ("read", twice), at(0)), Err(Unreadable::Twice));
-    assert!(store.order(&PinOrder::List { site: None }).unwrap().is_empty());
+    for index in 0..1000 {
+        let verdict = store.judge(SITE, MCP, (&format!("t{index}"), "{}"), at(0));
+        assert_eq!(verdict, PinVerdict::New);
+    }
+    assert_eq!(store.judge(SITE, MCP, ("one more", "{}"), at(0)), PinVerdict::NoRoom);
+    assert!(is_hidden(&store, MCP, "one more") && !is_hidden(&store, MCP, "t7"));
+    assert!(!is_hidden(&store, OTHER, "one more"), "there is room at another endpoint");
+    store.order(&PinOrder::Forget { site: None, tool: "t7".to_owned() }).unwrap();
+    assert!(!is_hidden(&store, MCP, "one more"), "and here, once one is forgotten");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use http::header::{ALLOW, RETRY_AFTER, WWW_AUTHENTICATE};
 
 use super::*;
-use crate::{AtMcp, McpOutcome};
+use crate::{AtMcp, Definition, McpOutcome, Pins};
 
 const MCP: &str = "https://shop.example.com/mcp";
 const METADATA: &str = "https://shop.example.com/.well-known/oauth-protected-resource/mcp";
@@ -148,14 +148,14 @@ impl Stage {
             Request { method, host, path: b"/mcp", headers: &headers, client: self.client, request_id: "01JD" };
         let identity = identity.map(Arc::new);
         let endpoint = &self.site.mcp[0];
-        let (elapsed, changed_tools) = (self.now.since(ago(1_000)), self.changed_tools.as_ref());
+        let (elapsed, hidden_tools) = (self.now.since(ago(1_000)), self.hidden_tools.as_ref());
         let at = AtMcp {
             request: &request,
             endpoint,
             identity: identity.as_ref(),
             mode: self.site.mode,
             elapsed,
-            changed_tools,
+            hidden_tools,
         };
         let mut edits = Edits::new();
         let head = chain.meet_mcp(&at, Some(1), &mut edits);
@@ -236,7 +236,11 @@ fn a_message_that_may_not_go_on_is_answered_and_where_nobody_is_refused_logged()
 #[test]
 fn a_tool_that_became_another_is_not_there() {
     let mut stage = mcp_stage();
-    stage.changed_tools = Some(["search".into()].into());
+    let mut pins = Pins::default();
+    for text in ["{}", "{\"title\":\"another\"}"] {
+        pins.judge("", "search", Definition::read(text), NOW);
+    }
+    stage.hidden_tools = Some(pins.hidden_at(""));
     let sent = stage.send(&Method::POST, &[], agent(&[]), CALL);
     let body = sent.body.unwrap();
     assert_eq!(in_words(&body), "200 deny call_denied");

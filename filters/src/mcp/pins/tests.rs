@@ -7,7 +7,7 @@ fn at(secs: u64) -> UnixTime {
 }
 
 fn described(text: &str) -> Definition {
-    Definition::read(&format!("{{\"name\":\"read\",\"description\":\"{text}\"}}")).unwrap()
+    Definition::read(&format!("{{\"name\":\"read\",\"description\":\"{text}\"}}"))
 }
 
 /// As a gateway asks: looks first, and takes note only if it must.
@@ -78,9 +78,12 @@ fn there_is_an_end_to_what_is_kept() {
         assert_eq!(pins.judge(MCP, &format!("t{index}"), described("a"), at(0)), PinVerdict::New);
     }
     assert_eq!(pins.judge(MCP, "one more", described("a"), at(0)), PinVerdict::NoRoom);
+    let hidden = pins.hidden_at(MCP);
+    assert!(hidden.hides("one more") && !hidden.hides("t7"), "what cannot be pinned can be held against nothing");
+    assert!(pins.hidden_at("https://b.example").is_empty());
     assert_eq!(pins.judge(MCP, "t7", described("a"), at(0)), PinVerdict::Same);
     assert_eq!(pins.judge("https://b.example", &"n".repeat(257), described("a"), at(0)), PinVerdict::NoRoom);
-    let long = |index: u32| Definition::read(&format!("{{\"i\":{index},\"d\":\"{}\"}}", "x".repeat(65_000))).unwrap();
+    let long = |index: u32| Definition::read(&format!("{{\"i\":{index},\"d\":\"{}\"}}", "x".repeat(65_000)));
     for index in 0..300 {
         pins.judge("https://b.example", &format!("t{index}"), long(index), at(0));
     }

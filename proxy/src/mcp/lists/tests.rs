@@ -56,8 +56,8 @@ fn answered(status: u16, fields: &[(&'static str, &str)]) -> ResponseHeader {
     response
 }
 
-fn is_changed(store: &PinStore, endpoint: &str, tool: &str) -> bool {
-    store.changed_at(endpoint).is_some_and(|tools| tools.contains(tool))
+fn is_hidden(store: &PinStore, tool: &str) -> bool {
+    store.hidden_at("https://tools.example/mcp").is_some_and(|tools| tools.hides(tool))
 }
 
 #[test]
@@ -117,7 +117,7 @@ fn a_site_that_observes_gets_what_the_server_sent() {
     let changed = LIST.replacen("{\"name\":\"a\"}", "{\"name\":\"a\",\"title\":\"b\"}", 1);
     let mut response = answered(200, &[("content-type", "application/json")]);
     assert_eq!(rig.passed(asked(Some("7"), Conduct::Watch, Pins::Enforce), &mut response, &changed), changed);
-    assert!(is_changed(&rig.pins, "https://tools.example/mcp", "a"), "but what it saw is remembered");
+    assert!(is_hidden(&rig.pins, "a"), "but what it saw is remembered");
 }
 
 #[test]
@@ -133,15 +133,19 @@ fn a_changed_tool_is_left_out_only_where_pins_are_enforced() {
         };
         assert_eq!(pass(LIST), FILTERED, "{pins:?}");
         assert_eq!(pass(&changed), expected, "{pins:?}");
-        assert_eq!(is_changed(&rig.pins, "https://tools.example/mcp", "a"), pins != Pins::Off);
+        assert_eq!(is_hidden(&rig.pins, "a"), pins != Pins::Off);
     }
 }
 
 #[test]
-fn a_definition_that_cannot_be_compared_is_left_out_where_pins_are_enforced() {
+fn a_definition_that_can_be_read_in_two_ways_is_pinned_as_it_is_written() {
     let rig = Rig::new();
     let twice = r#"{"id":7,"result":{"tools":[{"name":"a","annotations":{"x":1,"x":2}},{"name":"b"}]}}"#;
-    let mut response = answered(200, &[("content-type", "application/json")]);
-    let passed = rig.passed(asked(Some("7"), Conduct::Filter, Pins::Enforce), &mut response, twice);
-    assert_eq!(passed, r#"{"id":7,"result":{"tools":[{"name":"b"}]}}"#);
+    let other = twice.replacen("\"x\":2", "\"x\":3", 1);
+    let without = r#"{"id":7,"result":{"tools":[{"name":"b"}]}}"#;
+    for (answer, expected) in [(twice, twice), (twice, twice), (&*other, without)] {
+        let mut response = answered(200, &[("content-type", "application/json")]);
+        assert_eq!(rig.passed(asked(Some("7"), Conduct::Filter, Pins::Enforce), &mut response, answer), expected);
+    }
+    assert!(is_hidden(&rig.pins, "a"), "nor can it be called");
 }
