@@ -12,7 +12,8 @@ use super::Chain;
 use crate::limiter::Granted as Within;
 use crate::limits::whole_seconds;
 use crate::mcp::{
-    self, Binding, Call, Era, HeadRefusal, HiddenTools, MCP_SESSION_ID, McpEdits, McpRuling, Message, SessionShown, Told,
+    self, Binding, Call, Era, HeadRefusal, HiddenTools, MCP_SESSION_ID, McpEdits, McpRuling, Message, SessionShown,
+    Told,
 };
 use crate::{Accepts, DecisionWord, Edits, Identity, Reason, Reply, Request, Verdict, cors, demands, refuse};
 
@@ -146,6 +147,7 @@ impl Chain {
         match ruling {
             McpRuling::Allow { policy, .. } => self.count_call(at, policy, edits),
             McpRuling::NeedsScope { policy, .. } => Err(self.ask_for_scopes(at, policy, identity)),
+            McpRuling::NotAdmitted { reason, .. } => Err(self.turn_away(at, reason, reason.meaning())),
             McpRuling::Hidden { .. } => Err(told(Reason::CallDenied, Told::NotThere(&message, era))),
         }
     }

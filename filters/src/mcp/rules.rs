@@ -28,6 +28,13 @@ pub enum McpRuling<'a> {
         /// The rule, where one is for it.
         rule: Option<&'a McpRule>,
     },
+    /// The endpoint itself is not for whoever asks.
+    NotAdmitted {
+        /// The policy of the endpoint.
+        policy: &'a Arc<Policy>,
+        /// What the policy misses.
+        reason: Reason,
+    },
     /// For whoever asks, it is not there.
     Hidden {
         /// The rule, where one is for it.
@@ -41,6 +48,7 @@ impl<'a> McpRuling<'a> {
     pub const fn rule(&self) -> Option<&'a McpRule> {
         match self {
             Self::Allow { rule, .. } | Self::NeedsScope { rule, .. } | Self::Hidden { rule } => *rule,
+            Self::NotAdmitted { .. } => None,
         }
     }
 
@@ -48,7 +56,9 @@ impl<'a> McpRuling<'a> {
     #[must_use]
     pub const fn policy(&self) -> Option<&'a Arc<Policy>> {
         match self {
-            Self::Allow { policy, .. } | Self::NeedsScope { policy, .. } => Some(*policy),
+            Self::Allow { policy, .. } | Self::NeedsScope { policy, .. } | Self::NotAdmitted { policy, .. } => {
+                Some(*policy)
+            }
             Self::Hidden { .. } => None,
         }
     }
@@ -84,7 +94,7 @@ impl<'a> McpView<'a> {
         };
         match ruling {
             McpRuling::Allow { .. } | McpRuling::NeedsScope { .. } => true,
-            McpRuling::Hidden { .. } => false,
+            McpRuling::NotAdmitted { .. } | McpRuling::Hidden { .. } => false,
         }
     }
 
@@ -96,7 +106,7 @@ impl<'a> McpView<'a> {
         }
         match (rule.or_else(|| endpoint.rules.find(RuleKind::Method, method)), endpoint.unlisted) {
             (Some((_, rule)), _) => self.by_rule(rule),
-            (None, Unlisted::Allow) => self.by_policy(&endpoint.policy, None),
+            (None, Unlisted::Allow) => self.by_endpoint(),
             (None, Unlisted::Deny) => McpRuling::Hidden { rule: None },
         }
     }
@@ -106,22 +116,34 @@ impl<'a> McpView<'a> {
         match (endpoint.rules.find(RuleKind::Method, method), endpoint.unlisted) {
             (Some((_, rule)), _) => self.by_rule(rule),
             (None, Unlisted::Deny) if !is_of_the_protocol(method, era) => McpRuling::Hidden { rule: None },
-            (None, Unlisted::Allow | Unlisted::Deny) => self.by_policy(&endpoint.policy, None),
+            (None, Unlisted::Allow | Unlisted::Deny) => self.by_endpoint(),
         }
     }
 
     fn by_rule(&self, rule: &'a McpRule) -> McpRuling<'a> {
         match &rule.demand {
-            McpDemand::Policy(policy) => self.by_policy(policy, Some(rule)),
+            McpDemand::Policy(policy) => self.by_policy(policy, rule),
             McpDemand::Deny => McpRuling::Hidden { rule: Some(rule) },
         }
     }
 
-    fn by_policy(&self, policy: &'a Arc<Policy>, rule: Option<&'a McpRule>) -> McpRuling<'a> {
+    /// Whom a rule does not let in is not told of it.
+    fn by_policy(&self, policy: &'a Arc<Policy>, rule: &'a McpRule) -> McpRuling<'a> {
+        let rule = Some(rule);
         match demands::meet(policy, self.identity) {
             Ok(()) => McpRuling::Allow { policy, rule },
             Err(Reason::InsufficientScope) => McpRuling::NeedsScope { policy, rule },
             Err(_) => McpRuling::Hidden { rule },
+        }
+    }
+
+    /// Whom the endpoint does not let in is told so: it would do nobody good to be told that `initialize` is not there.
+    fn by_endpoint(&self) -> McpRuling<'a> {
+        let policy = &self.endpoint.policy;
+        match demands::meet(policy, self.identity) {
+            Ok(()) => McpRuling::Allow { policy, rule: None },
+            Err(Reason::InsufficientScope) => McpRuling::NeedsScope { policy, rule: None },
+            Err(reason) => McpRuling::NotAdmitted { policy, reason },
         }
     }
 
@@ -147,7 +169,7 @@ pub(crate) fn rule_on<'a>(
     let Some(method) = message.method.as_deref() else {
         // A response: what a request of the server's led to. There are none in the later era.
         let is_in_vain = message.kind == Kind::Response && era == Era::Stateless && endpoint.unlisted == Unlisted::Deny;
-        return if is_in_vain { McpRuling::Hidden { rule: None } } else { view.by_policy(&endpoint.policy, None) };
+        return if is_in_vain { McpRuling::Hidden { rule: None } } else { view.by_endpoint() };
     };
     let mut least_open: Option<McpRuling<'a>> = None;
     for (kind, name) in &message.targets {
@@ -163,7 +185,8 @@ const fn closedness(ruling: &McpRuling<'_>) -> u8 {
     match ruling {
         McpRuling::Allow { .. } => 0,
         McpRuling::NeedsScope { .. } => 1,
-        McpRuling::Hidden { .. } => 2,
+        McpRuling::NotAdmitted { .. } => 2,
+        McpRuling::Hidden { .. } => 3,
     }
 }
 

@@ -24,6 +24,7 @@ fn ruled(endpoint: &McpEndpoint, scopes: &[&str], era: Era, text: &str) -> Strin
     match rule_on(endpoint, &identity, &Message::read(text.as_bytes()).unwrap(), era) {
         McpRuling::Allow { policy, .. } => format!("allow {}", policy.name),
         McpRuling::NeedsScope { policy, .. } => format!("scope {}", policy.name),
+        McpRuling::NotAdmitted { reason, .. } => format!("no: {}", reason.as_str()),
         McpRuling::Hidden { .. } => "hidden".to_owned(),
     }
 }
@@ -74,6 +75,25 @@ fn whom_a_policy_does_not_let_in_is_not_shown_that_something_is_there() {
         let endpoint = endpoint(|endpoint| endpoint.rules = McpRules::new(vec![few]));
         check(&endpoint, &[], &call("x"), expected);
     }
+}
+
+#[test]
+fn whom_the_endpoint_does_not_let_in_is_told_so_unless_a_rule_lets_him_in() {
+    let endpoint = endpoint(|endpoint| {
+        let mut policy = Policy::new("known", Require::Passport);
+        policy.owner_level = passport::OwnerLevel::new(3);
+        endpoint.policy = Arc::new(policy);
+        endpoint.rules =
+            McpRules::new(vec![allow(RuleKind::Tool, "search"), deny(RuleKind::Resource, "file:///secret")]);
+    });
+    for text in [request("initialize", "{}"), request("tools/list", "{}"), call("other")] {
+        check(&endpoint, &[], &text, "no: owner_level_too_low");
+    }
+    check(&endpoint, &[], &call("search"), "allow passport");
+    check(&endpoint, &[], &read("file:///secret"), "hidden");
+    let view = identity("agent-1", None, &[]);
+    let view = McpView::new(&endpoint, &view);
+    assert!(view.shows(RuleKind::Tool, "search") && !view.shows(RuleKind::Tool, "other"));
 }
 
 #[test]
