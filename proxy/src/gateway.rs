@@ -141,8 +141,7 @@ impl ProxyHttp for GatewayProxy {
         end_of_stream: bool,
         context: &mut Context,
     ) -> pingora::Result<Option<Duration>> {
-        self.gate.response_body_filter(body, end_of_stream, context);
-        Ok(None)
+        self.gate.response_body_filter(body, end_of_stream, context).map(|()| None)
     }
 
     async fn response_trailer_filter(
@@ -151,7 +150,7 @@ impl ProxyHttp for GatewayProxy {
         _trailers: &mut HeaderMap,
         context: &mut Context,
     ) -> pingora::Result<Option<Bytes>> {
-        Ok(self.gate.response_trailer_filter(context))
+        self.gate.response_trailer_filter(context)
     }
 
     async fn fail_to_proxy(&self, session: &mut Session, error: &Error, context: &mut Context) -> FailToProxy {

@@ -58,8 +58,10 @@ pub struct AnswerFilter {
 enum State {
     Document(Vec<u8>),
     Events(EventFilter),
-    /// Nothing more is passed on.
+    /// Nothing more of the document is passed on.
     Over,
+    /// Nothing more of the events is.
+    BrokenOff,
 }
 
 impl AnswerFilter {
@@ -90,7 +92,7 @@ impl AnswerFilter {
                 }
             }
             State::Events(_) => self.events(piece, part, judge, &mut out),
-            State::Over => {}
+            State::Over | State::BrokenOff => {}
         }
         out
     }
@@ -100,6 +102,13 @@ impl AnswerFilter {
         self.fault = self.fault.or(Some(fault));
         self.state = State::Document(Vec::new());
         self.bytes_max = 0;
+    }
+
+    /// Whether these are events of which no more is passed on, however long they go on: the client is better off without
+    /// the connection.
+    #[must_use]
+    pub const fn is_broken_off(&self) -> bool {
+        matches!(self.state, State::BrokenOff)
     }
 
     /// What was wrong with the answer, if something was.
@@ -147,7 +156,7 @@ impl AnswerFilter {
                 out.extend_from_slice(&[b"data: ", &*refusal, b"\n\n"].concat());
             }
             self.fault = self.fault.or(Some(AnswerFault::TooLong));
-            self.state = State::Over;
+            self.state = State::BrokenOff;
         }
     }
 

@@ -18,20 +18,31 @@ use crate::gate::Gate;
 impl Gate {
     /// Passes on of a list what the caller may see: call it in `response_body_filter`, after changes of one's own. Without
     /// it, lists pass as they come.
-    pub fn response_body_filter(&self, body: &mut Option<Bytes>, end_of_stream: bool, context: &mut Context) {
-        let Some(exchange) = context.mcp.as_deref_mut() else { return };
-        let Exchange { lists: Some(lists), endpoint, identity, .. } = exchange else { return };
+    ///
+    /// # Errors
+    /// When nothing more of a stream can be passed on.
+    pub fn response_body_filter(
+        &self,
+        body: &mut Option<Bytes>,
+        end_of_stream: bool,
+        context: &mut Context,
+    ) -> pingora::Result<()> {
+        let Some(exchange) = context.mcp.as_deref_mut() else { return Ok(()) };
+        let Exchange { lists: Some(lists), endpoint, identity, .. } = exchange else { return Ok(()) };
         let view = identity.as_deref().map(|identity| McpView::new(endpoint, identity));
         let shows = |kind: RuleKind, name: &str| view.is_some_and(|view| view.shows(kind, name));
         let part = if end_of_stream { Part::Last } else { Part::Some };
-        lists.pass(body, part, (&shows, &self.shared().pins, now()));
+        lists.pass(body, part, (&shows, &self.shared().pins, now()))
     }
 
     /// What is left of an answer that ends in trailers: call it in `response_trailer_filter`, and return what it gives.
-    pub fn response_trailer_filter(&self, context: &mut Context) -> Option<Bytes> {
+    ///
+    /// # Errors
+    /// As [`response_body_filter`](Self::response_body_filter).
+    pub fn response_trailer_filter(&self, context: &mut Context) -> pingora::Result<Option<Bytes>> {
         let mut body = None;
-        self.response_body_filter(&mut body, true, context);
-        body
+        self.response_body_filter(&mut body, true, context)?;
+        Ok(body)
     }
 }
 

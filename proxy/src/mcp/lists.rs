@@ -11,6 +11,7 @@ use http::header::{
 use http::{HeaderValue, StatusCode, Version};
 use passport::UnixTime;
 use pingora::http::ResponseHeader;
+use pingora::{Error, ErrorType};
 
 use crate::mcp_pins::PinStore;
 
@@ -23,6 +24,9 @@ const OF_THE_BODY: [HeaderName; 6] = [
     HeaderName::from_static("digest"),
     HeaderName::from_static("content-md5"),
 ];
+
+/// Why a stream is broken off.
+const UNREADABLE: &str = "the stream cannot be read on";
 
 /// What is done about a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,13 +114,16 @@ impl Lists {
     }
 
     /// Takes a piece of the answer, and puts in its place what goes on.
+    ///
+    /// # Errors
+    /// When nothing more of a stream can go on.
     pub(crate) fn pass(
         &mut self,
         body: &mut Option<Bytes>,
         part: Part,
         (shows, pins, now): (&Shows<'_>, &PinStore, UnixTime),
-    ) {
-        let Some(filter) = &mut self.filter else { return };
+    ) -> pingora::Result<()> {
+        let Some(filter) = &mut self.filter else { return Ok(()) };
         let asked = &self.asked;
         let had_fault = filter.fault();
         let mut judge = |entry: &Entry<'_>| judge(asked, entry, (shows, pins, now));
@@ -129,8 +136,14 @@ impl Lists {
             }
         }
         match asked.conduct {
-            Conduct::Filter => *body = (!out.is_empty()).then(|| out.into()),
-            Conduct::Watch => {}
+            Conduct::Watch => Ok(()),
+            Conduct::Filter if out.is_empty() && filter.is_broken_off() => {
+                Err(Error::new_up(ErrorType::Custom(UNREADABLE)))
+            }
+            Conduct::Filter => {
+                *body = (!out.is_empty()).then(|| out.into());
+                Ok(())
+            }
         }
     }
 }

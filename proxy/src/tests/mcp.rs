@@ -15,7 +15,7 @@ mod lists;
 mod messages;
 mod streams;
 
-/// `shop.example` with endpoints at `/mcp`, `/early`, `/stream` and `/session`: `delete_*` takes `mcp:write`, and what is
+/// `shop.example` with endpoints at `/mcp`, `/early`, `/stream`, `/flood` and `/session`: `delete_*` takes `mcp:write`, and what is
 /// `internal_*` is nobody's.
 fn mcp_site(origin: &Origin, issuer: &Issuer) -> Site {
     let site = guarded(origin.address, issuer.address);
@@ -36,7 +36,7 @@ fn with_endpoints(site: Site) -> Site {
         endpoint.rules = rules.clone();
         Arc::new(endpoint)
     };
-    let mcp = ["/mcp", "/early", "/stream", "/session"].map(endpoint).to_vec();
+    let mcp = ["/mcp", "/early", "/stream", "/flood", "/session"].map(endpoint).to_vec();
     Site { mcp, ..site }
 }
 

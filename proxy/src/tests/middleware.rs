@@ -94,8 +94,7 @@ impl ProxyHttp for Theirs {
         end_of_stream: bool,
         context: &mut Context,
     ) -> pingora::Result<Option<std::time::Duration>> {
-        self.gate.response_body_filter(body, end_of_stream, context);
-        Ok(None)
+        self.gate.response_body_filter(body, end_of_stream, context).map(|()| None)
     }
 
     async fn logging(&self, session: &mut Session, _: Option<&pingora::Error>, context: &mut Context) {

@@ -76,6 +76,7 @@ impl Origin {
             let path = head.split(' ').nth(1)?.split('?').next()?.to_owned();
             match path.rsplit('/').next()? {
                 "stream" => return self.stream(stream).await,
+                "flood" => return flood(stream).await,
                 "socket" => return socket(stream, unread).await,
                 "slow" => sleep(Duration::from_millis(500)).await,
                 "hangup" => return None,
@@ -137,6 +138,17 @@ impl Origin {
                 gone = fill(&mut stream, &mut unread) => gone?,
             }
         }
+    }
+}
+
+/// One event that never ends.
+async fn flood(mut stream: TcpStream) -> Option<()> {
+    let head =
+        "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n6\r\ndata: \r\n";
+    stream.write_all(head.as_bytes()).await.ok()?;
+    let piece = format!("1000\r\n{}\r\n", "x".repeat(0x1000));
+    loop {
+        stream.write_all(piece.as_bytes()).await.ok()?;
     }
 }
 

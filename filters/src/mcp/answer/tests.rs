@@ -69,6 +69,17 @@ fn a_stream_that_is_taken_up_again_may_bring_a_list_too() {
 }
 
 #[test]
+fn nobody_waits_for_events_that_do_not_pass() {
+    for (form, expected) in [(AnswerForm::Events, true), (AnswerForm::Document, false)] {
+        let mut filter = AnswerFilter::new(form, None, CacheScope::WhereSaid, 512);
+        filter.push(b"data: x\n\n", Part::Some, &mut judge);
+        assert!(!filter.is_broken_off());
+        filter.push("x".repeat(513).as_bytes(), Part::Some, &mut judge);
+        assert_eq!(filter.is_broken_off(), expected, "{form:?}");
+    }
+}
+
+#[test]
 fn what_is_compressed_is_refused() {
     for form in [AnswerForm::Document, AnswerForm::Events] {
         let mut filter = AnswerFilter::new(form, Some("7".into()), CacheScope::Always, 512);

@@ -33,7 +33,7 @@ impl Rig {
         let mut passed = Vec::new();
         for (piece, part) in [(Some(first), Part::Some), (Some(second), Part::Some), (None, Part::Last)] {
             let mut body = piece.map(Bytes::copy_from_slice);
-            lists.pass(&mut body, part, context);
+            lists.pass(&mut body, part, context).unwrap();
             passed.extend_from_slice(&body.unwrap_or_default());
         }
         String::from_utf8(passed).unwrap()

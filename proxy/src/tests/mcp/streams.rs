@@ -77,3 +77,14 @@ async fn a_stream_ends_with_the_token_it_was_opened_with() {
     origin.go_on.notify_one();
     assert_eq!(tokio::time::timeout(PATIENCE, long.chunk()).await.unwrap().unwrap(), b"piece\n", "the other goes on");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_that_cannot_be_read_on_is_broken_off() {
+    let folder = tempfile::tempdir().unwrap();
+    let (rig, origin, issuer) = rig(folder.path()).await;
+    let mut client = rig.client().await;
+    client.request("GET", "/flood", &[&issuer.bearer("agent-1")]).await;
+    assert!(client.head().await.starts_with("HTTP/1.1 200"));
+    client.closed().await;
+    until("the origin is told", async || origin.closed() >= 1).await;
+}
