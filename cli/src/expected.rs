@@ -5,6 +5,7 @@
 //! [[test]]
 //! request = "POST https://shop.example.com/api/orders"
 //! headers = { Origin = "https://app.example.com" }
+//! body = '{"jsonrpc":"2.0", ..}'   # a message to an MCP endpoint
 //! agent = { id = "agent-1", owner = "owner-1", owner_level = 2, scope = "orders:write" }
 //! expect = "allow"                # allow | deny | would_deny | error
 //! reason = "insufficient_scope"   # and this, and these, where they are written
@@ -35,6 +36,8 @@ struct Test {
     request: Spanned<String>,
     #[serde(default)]
     headers: BTreeMap<String, String>,
+    #[serde(default)]
+    body: Option<String>,
     #[serde(default)]
     agent: Option<Agent>,
     expect: String,
@@ -93,7 +96,7 @@ impl Test {
             }
             None => None,
         };
-        Ok(Question { assumed, ..explain::question(method, url.trim(), headers)? })
+        Ok(Question { assumed, ..explain::question(method, url.trim(), headers)?.with_body(self.body.clone()) })
     }
 
     fn differences(&self, explainer: &Explainer) -> Result<Vec<String>, Failure> {

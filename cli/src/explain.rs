@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 
 use clap::Args;
-use filters::{Asks, DecisionWord};
+use filters::{Asks, Call, DecisionWord};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use proxy::{Assumed, Explainer, Explanation, Question};
 use serde_json::{Value, json};
@@ -20,6 +20,9 @@ pub(crate) struct Arguments {
     /// A header of the request, such as "Accept: text/html"; may stand several times
     #[arg(short = 'H', long = "header", value_name = "NAME: VALUE")]
     headers: Vec<String>,
+    /// The body: a message to an MCP endpoint, as a POST of JSON unless something else is said
+    #[arg(short, long, value_name = "JSON")]
+    data: Option<String>,
     /// The address of the client
     #[arg(long, value_name = "IP", default_value_t = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)))]
     client: IpAddr,
@@ -45,6 +48,7 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let (method, url) = match &arguments.request[..] {
+        [url] if arguments.data.is_some() => ("POST", url.as_str()),
         [url] => ("GET", url.as_str()),
         [method, url, ..] => (method.as_str(), url.as_str()),
         [] => return Err(Failure::usage("write a URL")),
@@ -56,7 +60,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         None => None,
     };
     let headers = headers(arguments.headers.iter().map(|line| line.split_once(':').unwrap_or((line, ""))))?;
-    let question = Question { assumed, client: arguments.client, ..question(method, url, headers)? };
+    let question = question(method, url, headers)?.with_body(arguments.data.clone());
+    let question = Question { assumed, client: arguments.client, ..question };
     let explainer = Explainer::new(gateway::load(&arguments.config)?).map_err(Failure::from_error)?;
     let explanation = explainer.explain(&question);
     if arguments.json {
@@ -83,7 +88,7 @@ pub(crate) fn question(method: &str, url: &str, headers: HeaderMap) -> Result<Qu
     let (authority, target) = rest.split_at_checked(end).unwrap_or((rest, ""));
     let target = if target.starts_with('/') { target.to_owned() } else { format!("/{target}") };
     let client = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
-    Ok(Question { method, scheme, authority: authority.to_owned(), target, headers, client, assumed: None })
+    Ok(Question { method, scheme, authority: authority.to_owned(), target, headers, body: None, client, assumed: None })
 }
 
 /// Headers from their lines.
@@ -115,7 +120,7 @@ pub(crate) fn assumed(
 
 fn say(explanation: &Explanation) {
     let line = |name: &str, text: &str| terminal::say(&format!("{name:<10} {text}"));
-    let Explanation { site, route, policy, decision, reply, bits, to_origin } = explanation;
+    let Explanation { site, route, message, policy, decision, reply, bits, to_origin } = explanation;
     match site {
         Some(site) => {
             line("site", &format!("{} ({})", site.url, site.defined_at));
@@ -126,6 +131,10 @@ fn say(explanation: &Explanation) {
     if let Some(policy) = policy {
         line("route", route.as_deref().unwrap_or("none: what the site asks of every other path"));
         line("policy", &format!("{}, which asks for {}", policy.name, policy.require));
+    }
+    if let Some(message) = message {
+        line("message", &in_words(message));
+        line("rule", message.rule.as_deref().unwrap_or("none: what the endpoint asks of every other message"));
     }
     if let Some(bits) = bits {
         let sum: i16 = bits.iter().map(|(_, bits)| bits).sum();
@@ -161,8 +170,14 @@ fn say(explanation: &Explanation) {
     }
 }
 
+/// What a message asks for: `tools/call search`.
+fn in_words(message: &Call) -> String {
+    let target = message.target.as_ref().map(|(_, name)| format!(" {name}")).unwrap_or_default();
+    format!("{}{target}", message.method.as_deref().unwrap_or("a response"))
+}
+
 fn as_json(explanation: &Explanation) -> Value {
-    let Explanation { site, route, policy, decision, reply, bits, to_origin } = explanation;
+    let Explanation { site, route, message, policy, decision, reply, bits, to_origin } = explanation;
     let lines = |headers: &HeaderMap| -> Vec<String> {
         headers.iter().map(|(name, value)| format!("{name}: {}", String::from_utf8_lossy(value.as_bytes()))).collect()
     };
@@ -170,6 +185,8 @@ fn as_json(explanation: &Explanation) -> Value {
         "site": site.as_ref().map(|site| site.url.as_str()),
         "mode": site.as_ref().map(|site| site.mode.as_str()),
         "route": route,
+        "message": message.as_ref().map(in_words),
+        "rule": message.as_ref().map(|message| message.rule.as_deref()),
         "policy": policy.as_ref().map(|policy| &*policy.name),
         "require": policy.as_ref().map(|policy| policy.require.as_str()),
         "decision": decision.word.as_str(),

@@ -52,6 +52,9 @@ fn summary(config: &config::Gateway) -> String {
             let (path, methods, policy) = (&route.path, &route.methods, &route.policy);
             text.push_str(&format!("\n    {path} ({methods}): {} ({})", policy.require, policy.name));
         }
+        for endpoint in &site.mcp {
+            push_endpoint(&mut text, endpoint);
+        }
         let policy = &site.policy;
         text.push_str(&format!("\n    every other path: {} ({})", policy.require, policy.name));
     }
@@ -63,4 +66,23 @@ fn summary(config: &config::Gateway) -> String {
         }
     }
     text
+}
+
+fn push_endpoint(text: &mut String, endpoint: &config::McpEndpoint) {
+    text.push_str(&format!("\n    {} (MCP): passport", endpoint.path));
+    for rule in endpoint.rules.all() {
+        let asked = rule.policy().map_or("nobody".to_owned(), |policy| format!("{} ({})", asked(policy), policy.name));
+        text.push_str(&format!("\n      {}: {asked}", rule.name()));
+    }
+    let policy = &endpoint.policy;
+    let other = match endpoint.unlisted {
+        config::Unlisted::Allow => format!("{} ({})", asked(policy), policy.name),
+        config::Unlisted::Deny => "nobody".to_owned(),
+    };
+    text.push_str(&format!("\n      every other tool, resource and prompt: {other}"));
+}
+
+/// What a policy asks for beside a passport.
+fn asked(policy: &config::Policy) -> String {
+    if policy.scopes.is_empty() { policy.require.to_string() } else { format!("scope {}", policy.scopes.join(" ")) }
 }

@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use config::{IssuerKind, Policy, Require, TrustedIssuer, Weighed};
 use filters::{
-    Chain, Contact, Decision, Edits, Fleet, IssuerMoment, IssuerView, Moment, Reason, Reply, Request, Revocations,
-    Verdict, judge_head,
+    Call, Chain, Contact, Decision, Edits, Fleet, IssuerMoment, IssuerView, Moment, Reason, Reply, Request,
+    Revocations, Verdict, judge_head,
 };
-use http::header::HOST;
+use http::header::{CONTENT_TYPE, HOST};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use passport::{AccessToken, AgentId, KeySet, OwnerId, OwnerLevel, Passport as _, SigningKey, jwks_document};
 use pingora::http::RequestHeader;
@@ -31,6 +31,8 @@ use crate::sites::Sites;
 use crate::state::StateFiles;
 use crate::to_origin::ToOrigin;
 
+mod message;
+
 /// Where an assumed agent shows its token, so that it is beside what the site itself is sent.
 const LIME_AUTHORIZATION: HeaderName = HeaderName::from_static("lime-authorization");
 
@@ -47,10 +49,24 @@ pub struct Question {
     pub target: String,
     /// The headers, without `Host`.
     pub headers: HeaderMap,
+    /// The body, which is looked at only at MCP endpoints; nothing is said about messages without one.
+    pub body: Option<Vec<u8>>,
     /// Who asks.
     pub client: IpAddr,
     /// The agent that asks, in place of a token of it.
     pub assumed: Option<Assumed>,
+}
+
+impl Question {
+    /// The same with a body: JSON, unless its headers say something else.
+    #[must_use]
+    pub fn with_body(self, body: Option<impl Into<Vec<u8>>>) -> Self {
+        let (body, mut headers) = (body.map(Into::into), self.headers);
+        if body.is_some() && !headers.contains_key(CONTENT_TYPE) {
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        }
+        Self { headers, body, ..self }
+    }
 }
 
 /// An agent that is assumed to ask.
@@ -71,8 +87,10 @@ pub struct Assumed {
 pub struct Explanation {
     /// The site, if the host is one's.
     pub site: Option<Arc<config::Site>>,
-    /// The route that the path leads to: its path, its methods and where it is written.
+    /// The route that the path leads to: its path, its methods and where it is written. Or the MCP endpoint.
     pub route: Option<String>,
+    /// The message to an MCP endpoint, where one could be read. Pins are not looked at.
+    pub message: Option<Call>,
     /// What is asked for.
     pub policy: Option<Arc<Policy>>,
     /// What is decided.
@@ -124,6 +142,7 @@ impl Explainer {
             Err(reason) => Explanation {
                 site: None,
                 route: None,
+                message: None,
                 policy: None,
                 decision: crate::gate::decided(reason),
                 reply: Some(crate::gate::refuse_form(None, reason, "-", filters::Accepts::of(&question.headers))),
@@ -177,19 +196,31 @@ impl Explainer {
         let mut edits = Edits::new();
         let outcome = chain.run(&request, site.mode, &moment, &mut edits);
         let matched = site.route(&path, &question.method);
-        let (reply, to_origin) = match outcome.verdict {
-            Verdict::Respond(reply) => (Some(*reply), None),
-            Verdict::Continue => (None, sent(&header, &source, question.scheme, &edits)),
-        };
-        Explanation {
+        let route = matched.route.map(|route| format!("{} ({}), {}", route.path, route.methods, route.defined_at));
+        let endpoint = site.mcp_at(&path);
+        let mut explanation = Explanation {
             site: Some(Arc::clone(site)),
-            route: matched.route.map(|route| format!("{} ({}), {}", route.path, route.methods, route.defined_at)),
+            route: route
+                .or_else(|| endpoint.map(|endpoint| format!("MCP at {}, {}", endpoint.path, endpoint.defined_at))),
+            message: None,
             policy: Some(Arc::clone(matched.policy)),
             decision: outcome.decision,
-            reply,
+            reply: None,
             bits: bits(matched.policy, &request),
-            to_origin,
+            to_origin: None,
+        };
+        let verdict = match (outcome.verdict, endpoint) {
+            (Verdict::Continue, Some(endpoint)) => {
+                let asked = (&request, endpoint, question.body.as_deref());
+                message::judge(&chain, asked, site.mode, &mut edits, &mut explanation)
+            }
+            (verdict, _) => verdict,
+        };
+        match verdict {
+            Verdict::Respond(reply) => explanation.reply = Some(*reply),
+            Verdict::Continue => explanation.to_origin = sent(&header, &source, question.scheme, &edits),
         }
+        explanation
     }
 
     /// A token of an assumed agent, of the site's first issuer.
@@ -259,6 +290,7 @@ fn own_page(question: &Question, site: &Arc<config::Site>, path: &[u8]) -> Expla
     Explanation {
         site: Some(Arc::clone(site)),
         route: None,
+        message: None,
         policy: None,
         decision: crate::gate::of_the_gateway(turned_away),
         reply: turned_away.map(refuse),

@@ -192,3 +192,78 @@ fn an_agent_of_an_issuer_that_tells_nothing_of_owners_has_none() {
     let found = explained(&folder, &["POST", url, "--agent", "a-1", "--owner-level", "2", "--scope", "orders:write"]);
     assert_eq!(found["reason"], "owner_level_too_low");
 }
+
+const MCP: &str = r#"
+[site.mcp]
+unlisted = "deny"
+[[site.mcp.rule]]
+tool = "search"
+policy = "passport"
+[[site.mcp.rule]]
+tool = "delete_*"
+policy = "write"
+[[site.mcp.rule]]
+tool = "internal_*"
+deny = true
+"#;
+
+fn mcp_folder() -> TempDir {
+    let folder = folder();
+    let file = folder.path().join("lime.toml");
+    let text = fs::read_to_string(&file).unwrap();
+    fs::write(&file, text + MCP).unwrap();
+    folder
+}
+
+#[test]
+fn a_message_is_explained_by_the_rule_that_decides_about_it() {
+    let folder = mcp_folder();
+    let url = "https://shop.example.com/mcp";
+    let call = |tool: &str| format!(r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"{tool}"}}}}"#);
+    let knows_owner = ["--owner-level", "1"];
+    for (data, scopes, rule, decision, reason) in [
+        (call("search"), "", Some("tool search"), "allow", None),
+        (call("delete_note"), "", Some("tool delete_*"), "deny", Some("insufficient_scope")),
+        (call("delete_note"), "orders:write", Some("tool delete_*"), "allow", None),
+        (call("internal_reset"), "orders:write", Some("tool internal_*"), "deny", Some("call_denied")),
+        (call("other"), "", None, "deny", Some("call_denied")),
+        ("[]".to_owned(), "", None, "deny", Some("message_invalid")),
+    ] {
+        let arguments = [&[url, "--data", &*data, "--agent", "a-1", "--scope", scopes][..], &knows_owner].concat();
+        let found = explained(&folder, &arguments);
+        let seen = (found["rule"].as_str(), found["decision"].as_str(), found["reason"].as_str());
+        assert_eq!(seen, (rule, Some(decision), reason), "{data} {found}");
+    }
+    let (said, _) = run(&folder, &["explain", url, "-d", &call("delete_note"), "--agent", "a-1", "--owner-level", "1"]);
+    for line in ["MCP at /mcp, ", "message    tools/call delete_note", "rule       tool delete_*", "insufficient_scope"]
+    {
+        assert!(said.contains(line), "{line} is not in\n{said}");
+    }
+    let found = explained(&folder, &[url, "-d", &call("search")]);
+    assert_eq!((found["status"].as_u64(), found["message"].as_str()), (Some(401), None), "nobody is let in unknown");
+}
+
+#[test]
+fn the_rules_of_an_endpoint_are_listed_and_held_to_what_is_expected() {
+    let folder = mcp_folder();
+    let tests = folder.path().join("tests.toml");
+    let text = r#"
+[[test]]
+request = "POST https://shop.example.com/mcp"
+body = '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"delete_note"}}'
+agent = { id = "a-1", owner_level = 1 }
+expect = "deny"
+reason = "insufficient_scope"
+status = 403
+"#;
+    fs::write(&tests, text).unwrap();
+    let (said, code) = run(&folder, &["validate", "--tests", tests.to_str().unwrap()]);
+    assert_eq!(code, Some(0), "{said}");
+    let expected = "\
+    /mcp (MCP): passport
+      tool search: passport (passport)
+      tool internal_*: nobody
+      tool delete_*: scope orders:write (write)
+      every other tool, resource and prompt: nobody";
+    assert!(said.contains(expected), "{said}");
+}
