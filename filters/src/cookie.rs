@@ -28,6 +28,10 @@ pub(crate) enum Names {
     Plain,
 }
 
+/// What an issuer keeps in the browser of an owner. Cookies know no ports: where both have one host, as on a desk, a site
+/// is sent those too, and they are not for it.
+const OF_ISSUERS: [&str; 4] = ["__Host-lime-owner", "lime-owner", "__Host-lime-issuer-form", "lime-issuer-form"];
+
 impl Kept {
     const ALL: [Self; 3] = [Self::Session, Self::Clearance, Self::Ticket];
 
@@ -77,9 +81,10 @@ impl Names {
 
     fn is_ours(self, pair: &[u8]) -> bool {
         Kept::ALL.into_iter().any(|kept| self.value(kept, pair).is_some())
+            || OF_ISSUERS.into_iter().any(|name| value(pair, name).is_some())
     }
 
-    /// The line without the gateway's cookies, the rest byte for byte; `None` when nothing is left.
+    /// The line without the gateway's cookies and those of an issuer, the rest byte for byte; `None` when nothing is left.
     pub(crate) fn without_ours(self, line: &[u8]) -> Option<Vec<u8>> {
         let mut rest = Vec::with_capacity(line.len());
         for pair in line.split(|byte| *byte == b';').filter(|pair| !self.is_ours(pair)) {
@@ -156,6 +161,15 @@ mod tests {
             Some("__host-lime=x; __Host-lime2=y; lime=z; __Host-lime"),
         );
         check_without("__Host-lime-clearance=lc1.x; a=1; __Host-lime-ticket=y; __Host-lime=z", Some("a=1"));
+    }
+
+    #[test]
+    fn what_an_issuer_on_the_same_host_keeps_is_not_for_the_site() {
+        let line = b"a=1; lime-owner=os_x; lime-issuer-form=y; lime-owners=2; __Host-lime-owner=os_z";
+        for names in [Names::Plain, Names::Host] {
+            assert!(names.are_in(line));
+            assert_eq!(names.without_ours(line).unwrap(), b"a=1; lime-owners=2");
+        }
     }
 
     #[test]

@@ -126,7 +126,10 @@ impl Reader<'_> {
         let mut has_ours = false;
         for line in headers.get_all(COOKIE) {
             let line = line.as_bytes();
-            for value in names.values(Kept::Session, line) {
+            has_ours |= names.are_in(line);
+            // At an endpoint a token stands in its header alone (OAuth 2.1 §5.1): a browser would send a cookie unasked.
+            let sessions = names.values(Kept::Session, line).take_while(|_| self.endpoint.is_none());
+            for value in sessions {
                 let credential = if value.starts_with(SESSION_PREFIX.as_bytes()) {
                     self.session(value)
                 } else {
@@ -135,16 +138,11 @@ impl Reader<'_> {
                 shown.is_ambiguous |= shown.cookie.replace(credential).is_some();
             }
             // Of several, which only a stranger to the browser could have set, the first is judged.
-            let first = |kept, found: &mut Option<&'h str>| {
-                let mut values = names.values(kept, line).peekable();
-                let is_there = values.peek().is_some();
-                *found = found.or_else(|| values.find_map(|value| std::str::from_utf8(value).ok()));
-                is_there
-            };
-            has_ours |= first(Kept::Clearance, &mut shown.clearance);
-            has_ours |= first(Kept::Ticket, &mut shown.ticket);
+            let first = |kept| names.values(kept, line).find_map(|value| std::str::from_utf8(value).ok());
+            shown.clearance = shown.clearance.or_else(|| first(Kept::Clearance));
+            shown.ticket = shown.ticket.or_else(|| first(Kept::Ticket));
         }
-        if shown.cookie.is_some() || has_ours {
+        if has_ours {
             let left = headers.get_all(COOKIE).iter().filter_map(|line| cookies_left(line, names)).collect();
             shown.cookies_left = Some(left);
         }

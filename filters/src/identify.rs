@@ -54,8 +54,7 @@ impl Judge<'_> {
         };
         let failed = |fault| Failed { fault, issuer: Some(issuer) };
         let identity = identity.map_err(failed)?;
-        let is_here = |resource: &str| self.endpoint.is_some_and(|endpoint| *endpoint.resource == *resource);
-        if identity.resource.as_deref().is_some_and(|resource| !is_here(resource)) {
+        if !self.counts_here(&identity) {
             return Err(failed(Fault::Resource));
         }
         let known = self.moment.issuer(issuer);
@@ -64,6 +63,20 @@ impl Judge<'_> {
             Ok(identity)
         } else {
             Err(failed(Fault::Revoked))
+        }
+    }
+
+    /// What is for one resource counts there alone; what an issuer of others signed for the site counts at its endpoints
+    /// only if the operator named that audience.
+    fn counts_here(&self, identity: &Identity) -> bool {
+        let issuer = self.site.issuers.get(identity.issuer);
+        let is_for_the_site_alone = identity.shown_as == ShownAs::AccessToken
+            && issuer.is_some_and(|issuer| matches!(issuer.kind, IssuerKind::OAuth { audience: None }));
+        match (&identity.resource, self.endpoint) {
+            (Some(resource), Some(endpoint)) => *resource == endpoint.resource,
+            (Some(_), None) => false,
+            (None, Some(_)) => !is_for_the_site_alone,
+            (None, None) => true,
         }
     }
 
@@ -148,12 +161,12 @@ impl Judge<'_> {
 
     fn oauth_token(&self, token: &str, audience: Option<&str>, asked: &Asked<'_>) -> Result<Identity, Refusal> {
         let Asked { issuer, index, view } = *asked;
-        let audience = audience.unwrap_or(self.site.url.as_str());
         let claims = passport::unverified(token);
         let audiences = claims.as_ref().map_or(&[][..], |claims| &claims.audiences);
-        // One that is for the whole site is so at its endpoints, too.
-        let is_for_all = audiences.iter().any(|one| one == audience);
+        // One for the audience that the operator named is for the whole site, its endpoints too.
+        let is_for_all = audience.is_some_and(|audience| audiences.iter().any(|one| one == audience));
         let endpoint = if is_for_all { None } else { self.endpoint_of(audiences) };
+        let audience = audience.unwrap_or(self.site.url.as_str());
         let expected = OAuthExpected {
             issuer: issuer.url.as_str(),
             audience: endpoint.map_or(audience, |endpoint| &endpoint.resource),

@@ -9,6 +9,7 @@ use http::{HeaderName, HeaderValue};
 use serde::Serialize;
 
 use crate::challenge::Made;
+use crate::resource_metadata::OFFLINE_ACCESS;
 use crate::{Accepts, Reason, Reply, mcp, page, stranger};
 
 /// Where the issuer gives out access tokens.
@@ -87,7 +88,7 @@ pub(crate) fn challenge_at(site: &Site, endpoint: &McpEndpoint, reason: Reason, 
     reply.headers.retain(|(name, _)| *name != WWW_AUTHENTICATE);
     let error = if reason == Reason::PassportRequired { "" } else { "error=\"invalid_token\", " };
     let mut value = format!("Bearer {error}resource_metadata=\"{}\"", mcp::metadata_url(site, endpoint));
-    let scopes = endpoint.first_scopes().iter().map(AsRef::as_ref).filter(|scope| *scope != "offline_access");
+    let scopes = endpoint.first_scopes().iter().map(AsRef::as_ref).filter(|scope| *scope != OFFLINE_ACCESS);
     let scopes = scopes.collect::<Vec<&str>>().join(" ");
     if !scopes.is_empty() {
         value += &format!(", scope=\"{scopes}\"");

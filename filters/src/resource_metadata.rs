@@ -13,6 +13,9 @@ use crate::Reply;
 /// Where it is for a site that is one resource.
 const ROOT: &str = "/.well-known/oauth-protected-resource";
 
+/// A scope that is asked of the issuer, never told by a resource (MCP 2026-07-28, Authorization).
+pub(crate) const OFFLINE_ACCESS: &str = "offline_access";
+
 /// Asking again for what may be asked is in vain for a day.
 const PREFLIGHT_SECONDS: HeaderValue = HeaderValue::from_static("86400");
 
@@ -45,7 +48,7 @@ pub fn resource_metadata(site: &Site, endpoint: &McpEndpoint) -> Reply {
         resource_name: site.page.name.as_deref().unwrap_or(site.url.host()),
         authorization_servers: site.issuers.iter().map(|issuer| issuer.url.as_str()).collect(),
         // Whether there are refresh tokens is no affair of a resource's.
-        scopes_supported: endpoint.all_scopes().into_iter().filter(|scope| *scope != "offline_access").collect(),
+        scopes_supported: endpoint.all_scopes().into_iter().filter(|scope| *scope != OFFLINE_ACCESS).collect(),
         bearer_methods_supported: ["header"],
     };
     let headers = vec![

@@ -10,6 +10,9 @@ use super::bind::McpSessions;
 use super::head::{LAST_EVENT_ID, MCP_SESSION_ID};
 use crate::{HeaderEdit, Identity};
 
+/// A proof of possession of the token (RFC 9449 §4), which is for the gateway as the token is.
+const DPOP: HeaderName = HeaderName::from_static("dpop");
+
 /// Tells proxies like nginx to pass events on as they come.
 const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
@@ -54,7 +57,7 @@ impl McpEdits {
             }
             SessionShown::Id(id) => [Some(HeaderEdit::Set(MCP_SESSION_ID, id.clone())), None],
         };
-        std::iter::once(HeaderEdit::Remove(EXPECT)).chain(session.into_iter().flatten())
+        [HeaderEdit::Remove(EXPECT), HeaderEdit::Remove(DPOP)].into_iter().chain(session.into_iter().flatten())
     }
 
     /// What to change about the response, given its headers as they are.

@@ -9,6 +9,7 @@ use serde::Serialize as _;
 
 use super::era::{Era, Mismatch};
 use super::message::{Kind, Malformed, Message};
+use crate::resource_metadata::OFFLINE_ACCESS;
 use crate::{Identity, Reply};
 
 /// What is to be told of a message.
@@ -109,7 +110,8 @@ pub(crate) fn challenge_scopes(
     identity: &Identity,
 ) -> Option<(HeaderName, HeaderValue)> {
     let mut scopes: Vec<&str> = needed.iter().map(AsRef::as_ref).collect();
-    scopes.extend(identity.scopes.iter().filter(|scope| !needed.iter().any(|one| **one == **scope)));
+    let is_new = |scope: &&str| *scope != OFFLINE_ACCESS && !needed.iter().any(|one| **one == **scope);
+    scopes.extend(identity.scopes.iter().filter(is_new));
     let (scopes, metadata) = (scopes.join(" "), metadata_url(site, endpoint));
     let value = format!("Bearer error=\"insufficient_scope\", scope=\"{scopes}\", resource_metadata=\"{metadata}\"");
     HeaderValue::from_str(&value).ok().map(|value| (WWW_AUTHENTICATE, value))

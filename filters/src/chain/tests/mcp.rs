@@ -1,6 +1,11 @@
 //! What is decided at an MCP endpoint.
 
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::signature::{RSA_PKCS1_SHA256, RsaKeyPair};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::header::{ALLOW, RETRY_AFTER, WWW_AUTHENTICATE};
+use serde_json::json;
 
 use super::*;
 use crate::{AtMcp, Definition, McpOutcome, Pins};
@@ -119,14 +124,61 @@ fn a_token_of_another_issuer_may_be_for_the_resource() {
     let played = stage.check("/mcp", &[("authorization", &sign(MCP))], "allow passport");
     assert_eq!(played.outcome.decision.identity.unwrap().client.as_deref(), Some("their-client"));
     stage.check("/agents/x", &[("authorization", &sign(MCP))], "deny 401 invalid_token (resource) unknown");
-    for path in ["/mcp", "/agents/x"] {
-        stage.check(path, &[("authorization", &sign("https://shop.example.com"))], "allow passport");
-    }
+    let for_the_site = sign("https://shop.example.com");
+    stage.check("/agents/x", &[("authorization", &for_the_site)], "allow passport");
+    stage.check("/mcp", &[("authorization", &for_the_site)], "deny 401 invalid_token (resource) unknown");
     stage.check(
         "/mcp",
         &[("authorization", &sign("https://else.example"))],
         "deny 401 invalid_token (foreign) unknown",
     );
+    // An audience that the operator names is meant for everything there.
+    let mut named = (*stage.site.issuers[0]).clone();
+    named.kind = IssuerKind::OAuth { audience: Some("https://api.example.org".into()) };
+    stage.site.issuers = vec![Arc::new(named)];
+    for path in ["/mcp", "/agents/x"] {
+        stage.check(path, &[("authorization", &sign("https://api.example.org"))], "allow passport");
+    }
+    stage.check("/mcp", &[("authorization", &sign(MCP))], "allow passport");
+}
+
+#[test]
+fn a_cookie_opens_no_endpoint() {
+    let stage = mcp_stage();
+    let session = stage.seal(&session());
+    stage.check("/agents/x", &[("cookie", &format!("__Host-lime={session}"))], "allow passport");
+    let played = stage.check(
+        "/mcp",
+        &[("cookie", &format!("a=1; __Host-lime={session}"))],
+        "deny 401 passport_required unknown",
+    );
+    assert_eq!(lines(&played.at_origin, "cookie"), ["a=1"], "nor does it go on");
+    stage.check("/mcp", &[("authorization", &bearer(&session))], "allow passport");
+}
+
+/// The same claims, signed with the same key as another type of token.
+fn retyped(token: &str, typ: Option<&str>) -> String {
+    let mut header = json!({ "alg": "RS256", "kid": KEY.kid().as_str() });
+    if let Some(typ) = typ {
+        header["typ"] = json!(typ);
+    }
+    let text = format!("{}.{}", URL_SAFE_NO_PAD.encode(header.to_string()), token.split('.').nth(1).unwrap());
+    let key = RsaKeyPair::from_pkcs8(&KEY.to_pkcs8().unwrap()).unwrap();
+    let mut signature = vec![0; key.public_modulus_len()];
+    key.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), text.as_bytes(), &mut signature).unwrap();
+    format!("{text}.{}", URL_SAFE_NO_PAD.encode(signature))
+}
+
+#[test]
+fn a_token_of_another_type_opens_no_endpoint() {
+    let mut stage = mcp_stage();
+    let good = resource_token(MCP, "mcp:read");
+    stage.check("/mcp", &[("authorization", &bearer(&good))], "allow passport");
+    for typ in [Some("JWT"), Some("oauth-id-jag+jwt"), Some("at+jwt; x"), None] {
+        let token = retyped(&good, typ);
+        stage.resources.cache = Arc::default();
+        stage.check("/mcp", &[("authorization", &bearer(&token))], "deny 401 invalid_token (type) unknown");
+    }
 }
 
 /// A message to `/mcp`, judged.
