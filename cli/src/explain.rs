@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 
 use clap::Args;
+use config::Require;
 use filters::{Asks, Call, DecisionWord};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use proxy::{Assumed, Explainer, Explanation, Question};
@@ -130,7 +131,8 @@ fn say(explanation: &Explanation) {
     }
     if let Some(policy) = policy {
         line("route", route.as_deref().unwrap_or("none: what the site asks of every other path"));
-        line("policy", &format!("{}, which asks for {}", policy.name, policy.require));
+        let does = if policy.require == Require::Nobody { "lets in" } else { "asks for" };
+        line("policy", &format!("{}, which {does} {}", policy.name, policy.require));
     }
     if let Some(message) = message {
         line("message", &in_words(message));

@@ -149,6 +149,21 @@ impl McpEndpoint {
         }
     }
 
+    /// Whether it is the root of the site.
+    #[must_use]
+    pub fn is_root(&self) -> bool {
+        self.path.text() == "/"
+    }
+
+    /// Whether a path is that of the endpoint in capitals or small letters, or lies below it. Many servers take such a path
+    /// for the endpoint.
+    #[must_use]
+    pub(crate) fn is_near(&self, path: &[u8]) -> bool {
+        let own = self.path.text().as_bytes();
+        let (start, rest) = path.split_at_checked(own.len()).unwrap_or_default();
+        !self.is_root() && start.eq_ignore_ascii_case(own) && matches!(rest, [] | [b'/', ..])
+    }
+
     /// The path of its metadata.
     #[must_use]
     pub fn metadata_path(&self) -> String {

@@ -47,6 +47,14 @@ impl PathPattern {
         }
     }
 
+    /// The path, or the folder without its final slash.
+    pub(crate) fn text(&self) -> &str {
+        match &self.0 {
+            Shape::All => "",
+            Shape::Exact(path) | Shape::Below(path) => path,
+        }
+    }
+
     /// A path that is meant: the narrowest of a folder.
     pub(crate) fn sample(&self) -> String {
         match &self.0 {

@@ -26,7 +26,7 @@ const DENY: Key = Key::new("deny", r#"["ID"]"#);
 /// Most ids of a list. Whoever has more has a group, which is the issuer's to know.
 const LISTED_MAX: usize = 10_000;
 
-/// What a path asks for. Built in are [`Policy::open`], [`Policy::cleared`] and [`Policy::passport`].
+/// What a path asks for. Built in are [`Policy::open`], [`Policy::cleared`], [`Policy::passport`] and [`Policy::closed`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Policy {
     /// As routes, logs and metrics name it.
@@ -56,10 +56,13 @@ pub enum Require {
     Cleared,
     /// Who it is, by a passport.
     Passport,
+    /// There is nothing to be known: the path is closed to everybody, as if it led nowhere.
+    Nobody,
 }
 
 impl Require {
-    const WORDS: [(&str, Self); 3] = [("none", Self::None), ("cleared", Self::Cleared), ("passport", Self::Passport)];
+    const WORDS: [(&str, Self); 4] =
+        [("none", Self::None), ("cleared", Self::Cleared), ("passport", Self::Passport), ("nobody", Self::Nobody)];
 
     /// The word of the configuration.
     #[must_use]
@@ -68,6 +71,7 @@ impl Require {
             Self::None => "none",
             Self::Cleared => "cleared",
             Self::Passport => "passport",
+            Self::Nobody => "nobody",
         }
     }
 }
@@ -129,10 +133,11 @@ fn ids(value: Value<'_>) -> Result<BTreeSet<Box<str>>, Reported> {
 static OPEN: LazyLock<Arc<Policy>> = LazyLock::new(|| Arc::new(Policy::new("open", Require::None)));
 static CLEARED: LazyLock<Arc<Policy>> = LazyLock::new(|| Arc::new(Policy::new("cleared", Require::Cleared)));
 static PASSPORT: LazyLock<Arc<Policy>> = LazyLock::new(|| Arc::new(Policy::new("passport", Require::Passport)));
+static CLOSED: LazyLock<Arc<Policy>> = LazyLock::new(|| Arc::new(Policy::new("closed", Require::Nobody)));
 
 impl Policy {
     /// The names that need no table.
-    pub(crate) const BUILT_IN: [&str; 3] = ["open", "cleared", "passport"];
+    pub(crate) const BUILT_IN: [&str; 4] = ["open", "cleared", "passport", "closed"];
 
     /// A policy that asks for nothing but `require`.
     #[must_use]
@@ -165,6 +170,12 @@ impl Policy {
     #[must_use]
     pub fn passport() -> Arc<Self> {
         Arc::clone(&PASSPORT)
+    }
+
+    /// Lets nobody in: what other paths of a site with an MCP endpoint are, unless they are said to be something else.
+    #[must_use]
+    pub fn closed() -> Arc<Self> {
+        Arc::clone(&CLOSED)
     }
 
     /// Reads `[policy.NAME]`.

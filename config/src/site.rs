@@ -136,6 +136,19 @@ impl Site {
         Matched { policy: route.map_or(&self.policy, |route| &route.policy), route }
     }
 
+    /// Whether some server may take a path for an MCP endpoint, although it is another and what is sent there would be
+    /// judged by nobody: it differs in capitals, or lies below, and has no route of its own.
+    #[must_use]
+    pub fn may_be_taken_for_mcp(&self, path: &[u8], method: &Method) -> bool {
+        if self.mcp_at(path).is_some() {
+            return false;
+        }
+        let Matched { policy, route } = self.route(path, method);
+        let is_unsaid = |near: &McpEndpoint| !route.is_some_and(|route| near.is_near(route.path.text().as_bytes()));
+        let mut near = self.mcp.iter().filter(|endpoint| endpoint.is_near(path));
+        policy.require != Require::Nobody && near.any(|endpoint| is_unsaid(endpoint))
+    }
+
     /// Its routes, the most specific first.
     #[must_use]
     pub fn routes(&self) -> &[Route] {

@@ -49,6 +49,7 @@ impl Surroundings {
             "open" => return Ok(Policy::open()),
             "cleared" => return Ok(Policy::cleared()),
             "passport" => return Ok(Policy::passport()),
+            "closed" => return Ok(Policy::closed()),
             _ => {}
         }
         let policies = self.policies.as_ref().map_err(|reported| *reported)?;

@@ -153,6 +153,9 @@ impl Chain {
         policy: &Arc<Policy>,
         moment: &Moment<'_>,
     ) -> Result<Admitted, Refused> {
+        if policy.require == Require::Nobody {
+            return Err(Refused::because(Reason::NotFound));
+        }
         if shown.is_ambiguous {
             return Err(Refused::because(Reason::CredentialAmbiguous));
         }
@@ -324,7 +327,7 @@ fn judge_fault(failed: Failed, policy: &Policy, moment: &Moment<'_>) -> Result<A
     let is_nobodys = fault == Fault::AccessToken(passport::Refusal::UnknownKey) && is_lost;
     let reason = match (is_nobodys, policy.require) {
         (false, _) => Reason::InvalidToken,
-        (true, Require::Cleared | Require::Passport) => Reason::IssuerUnavailable,
+        (true, Require::Cleared | Require::Passport | Require::Nobody) => Reason::IssuerUnavailable,
         (true, Require::None) => return Ok(Admitted { fault: Some(fault), issuer, ..Admitted::default() }),
     };
     Err(Refused { fault: Some(fault), issuer, ..Refused::because(reason) })

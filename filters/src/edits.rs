@@ -79,8 +79,10 @@ impl Edits {
             OwnerHeaders::No => None,
         };
         self.caching = match (require, site.shared_cache) {
-            (Require::Cleared | Require::Passport, SharedCache::No) => Caching::Private,
-            (Require::Cleared | Require::Passport, SharedCache::Yes) | (Require::None, _) => Caching::AsTheOriginSays,
+            (Require::Cleared | Require::Passport | Require::Nobody, SharedCache::No) => Caching::Private,
+            (Require::Cleared | Require::Passport | Require::Nobody, SharedCache::Yes) | (Require::None, _) => {
+                Caching::AsTheOriginSays
+            }
         };
         self.identity = Some(Arc::clone(identity));
     }

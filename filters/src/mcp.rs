@@ -2,7 +2,7 @@
 //! of a server's answers is passed on.
 //!
 //! Reading order: `head` judges what comes before a body, `message` reads the body (`json` is its grammar), `era` holds it
-//! against the headers, `rules` decides by what is configured, `reply` is what the client is told, and `bind` ties sessions
+//! against the headers, `rules` decides by what is configured (`uri` reads those of resources), `reply` is what the client is told, and `bind` ties sessions
 //! of the origin to whom they were given. [`Chain`](crate::Chain) puts them in order.
 //!
 //! Of answers, `answer` takes what comes, `events` and `listing` read it (`object` is their JSON); `pins` remembers what
@@ -26,6 +26,7 @@ mod object;
 mod pins;
 mod reply;
 mod rules;
+mod uri;
 
 pub use answer::{AnswerFault, AnswerFilter, AnswerForm, Part};
 pub use arguments::{arguments_digest, redacted_arguments};

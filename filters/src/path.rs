@@ -47,9 +47,9 @@ impl Asks {
 /// [`Reason::PathInvalid`] for what no path may carry, [`Reason::PathAmbiguous`] where readings differ in policy.
 pub fn judge(site: &Site, method: &Method, path: &[u8]) -> Result<Asks, Reason> {
     check_bytes(path)?;
-    let policy = policy_of(site, method, path);
+    let policy = policy_of(site, method, path)?;
     if !is_plain(path) {
-        for_each_reading(path, |reading| match (policy, policy_of(site, method, reading)) {
+        for_each_reading(path, |reading| match (policy, policy_of(site, method, reading)?) {
             (None, None) => Ok(()),
             (Some(one), Some(other)) if Arc::ptr_eq(one, other) => Ok(()),
             (_, _) => Err(Reason::PathAmbiguous),
@@ -74,8 +74,14 @@ pub fn is_own(path: &[u8]) -> bool {
 }
 
 /// `None` for what is the gateway's own.
-fn policy_of<'s>(site: &'s Site, method: &Method, path: &[u8]) -> Option<&'s Arc<Policy>> {
-    if is_own(path) { None } else { Some(site.route(path, method).policy) }
+fn policy_of<'s>(site: &'s Site, method: &Method, path: &[u8]) -> Result<Option<&'s Arc<Policy>>, Reason> {
+    if is_own(path) {
+        return Ok(None);
+    }
+    if site.may_be_taken_for_mcp(path, method) {
+        return Err(Reason::PathAmbiguous);
+    }
+    Ok(Some(site.route(path, method).policy))
 }
 
 /// Whether a path can be read in one way only. Nearly all are, and cost one look.
@@ -84,22 +90,21 @@ pub(crate) fn is_plain(path: &[u8]) -> bool {
     !path.iter().any(|byte| b"%;?#".contains(byte)) && !path.windows(2).any(is_odd)
 }
 
-/// Calls `look` with every other reading of `path`: all that any order of the steps below can make of it, decoded not at
-/// all, once and twice.
-/// The path as it came, and as servers may read it: at most eight, each once.
-pub(crate) fn readings(path: &[u8]) -> Vec<Vec<u8>> {
-    let mut found: Vec<Vec<u8>> = vec![path.to_vec()];
-    let keep = |reading: &[u8]| {
-        if !found.iter().any(|known| known == reading) {
-            found.push(reading.to_vec());
-        }
+/// The path as it came, and every other reading of it.
+///
+/// # Errors
+/// [`Reason::PathInvalid`] where one holds a NUL, [`Reason::PathAmbiguous`] where there are more than are looked at.
+pub(crate) fn readings(path: &[u8]) -> Result<Vec<Vec<u8>>, Reason> {
+    let mut found = vec![path.to_vec()];
+    for_each_reading(path, |reading| {
+        found.push(reading.to_vec());
         Ok(())
-    };
-    // The error is that of a reading nobody refuses here.
-    for_each_reading(path, keep).unwrap_or_default();
-    found
+    })?;
+    Ok(found)
 }
 
+/// Calls `look` with every other reading of `path`, each once: all that any order of the steps below can make of it, decoded
+/// not at all, once and twice.
 fn for_each_reading(path: &[u8], mut look: impl FnMut(&[u8]) -> Result<(), Reason>) -> Result<(), Reason> {
     let mut seen = HashSet::from([path.to_vec()]);
     let mut level = vec![path.to_vec()];

@@ -179,10 +179,10 @@ reasons! {
     LoginRefused = "login_refused", BAD_GATEWAY, "The login could not be opened",
         "The issuer did not open a login for this site.",
         "This is for the operator of the site: its credential at the issuer does not count. Use another way in meanwhile.";
-    /// No such page under `/.lime/`.
+    /// No such page under `/.lime/`, or a path that is closed to everybody.
     NotFound = "not_found", NOT_FOUND, "There is no such page",
-        "Paths under `/.lime/` belong to the gateway, and nothing is served at this one.",
-        "See `/.lime/help` for what there is.";
+        "Nothing is served at this path.",
+        "Check the path in the URL. `/.lime/help` says what the gateway itself serves.";
     /// A method that a page of ours does not know, or that no request may have.
     MethodNotAllowed = "method_not_allowed", METHOD_NOT_ALLOWED, "The method is not allowed",
         "This method is not served here.",

@@ -166,7 +166,8 @@ impl Strangers<'_> {
             return i32::from(challenge.bits);
         }
         // As servers may read the path, the one that weighs most counts: an encoded letter makes nothing lighter.
-        let readings = path::readings(path);
+        // One that has no readings was refused before.
+        let readings = path::readings(path).unwrap_or_else(|_| vec![path.to_vec()]);
         let weights = readings.iter().map(|path| challenge.weights.of(&Weighed { path, headers, client }));
         i32::from(challenge.bits).saturating_add(weights.max().unwrap_or_default())
     }

@@ -47,6 +47,42 @@ fn one_word_makes_a_site_an_mcp_server() {
 }
 
 #[test]
+fn what_a_server_may_take_for_its_endpoint_needs_a_word_of_its_own() {
+    let post = &http::Method::POST;
+    let near = |lines: &str, path: &str| site(lines).may_be_taken_for_mcp(path.as_bytes(), post);
+    let open = "mcp = true\npolicy = 'open'\n";
+    for path in ["/MCP", "/Mcp/", "/mcp/x", "/mCp/x/y"] {
+        assert!(near(open, path), "{path}");
+    }
+    for path in ["/mcp", "/mcp/", "/mcp2", "/x/mcp", "/"] {
+        assert!(!near(open, path), "{path}");
+    }
+    let route = |path: &str| format!("{open}[[site.route]]\npath = '{path}'\npolicy = 'open'\n");
+    assert!(!near(&route("/mcp/health"), "/mcp/health") && near(&route("/mcp/health"), "/mcp/x"));
+    assert!(!near(&route("/mcp/*"), "/mcp/x") && !near(&route("/MCP"), "/MCP"));
+    assert!(near(&route("/*"), "/mcp/x"), "a route for everything says nothing of this");
+}
+
+#[test]
+fn beside_an_endpoint_nothing_is_open_unless_it_is_said() {
+    for (lines, expected) in [
+        ("mcp = true", "closed"),
+        ("mcp = true\nopen = ['/health']", "closed"),
+        ("mcp = true\npolicy = 'open'", "open"),
+        ("mcp = true\nprotect = ['/a/*']", "open"),
+        ("mcp = false\nprotect = ['/a/*']", "open"),
+    ] {
+        assert_eq!(&*site(lines).policy.name, expected, "{lines}");
+    }
+    assert!(!site("mcp = true").may_be_taken_for_mcp(b"/MCP", &http::Method::POST), "nobody gets there");
+    let root = "[site.mcp]\npath = '/'\n";
+    assert_eq!(&*site(root).policy.name, "closed");
+    for lines in ["policy = 'open'\n", "policy = 'passport'\n", "protect = ['/a']\n"] {
+        refuse(&format!("{lines}{root}"), "an MCP server at the root may take any other path for its own");
+    }
+}
+
+#[test]
 fn an_endpoint_may_say_all_there_is() {
     let lines = "[site.mcp]\npath = '/'\npolicy = 'writers'\nunlisted = 'deny'\nscopes = ['mcp:read']\n\
                  body_bytes_max = '64KiB'\npins = 'enforce'\naudit = { arguments = 'values', redact = ['password'] }\n\

@@ -130,7 +130,7 @@ fn what_no_route_can_be_is_refused_with_a_remedy() {
     refuse(
         "policy = 'nothing-like-it'\n",
         "lime.toml:5:10: `policy`: there is no policy `nothing-like-it`: write [policy.nothing-like-it] with its keys, or \
-         one of `cleared`, `open`, `passport`, `read`, `write`",
+         one of `cleared`, `closed`, `open`, `passport`, `read`, `write`",
     );
     for (methods, problem) in [
         ("['get']", "methods are written in capitals: write \"GET\""),

@@ -59,6 +59,9 @@ impl Site {
 
         if let (Ok(asked), Ok(Some(mcp))) = (&mut asked, &mcp) {
             asked.mcp.clone_from(mcp);
+            if asked.elsewhere == Elsewhere::Unsaid && !mcp.is_empty() {
+                asked.policy = Policy::closed();
+            }
             judge_endpoints(table, asked);
         }
         claim_hosts(table, &url, &also, around);
@@ -95,8 +98,16 @@ impl Site {
 /// What paths ask for: `protect`, or `policy` and `[[site.route]]`.
 struct Asked {
     policy: Arc<Policy>,
+    elsewhere: Elsewhere,
     routes: Vec<Route>,
     mcp: Vec<Arc<McpEndpoint>>,
+}
+
+/// Whether it is said what paths without a route ask for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Elsewhere {
+    Said,
+    Unsaid,
 }
 
 impl Asked {
@@ -127,7 +138,8 @@ impl Asked {
             let text = "a site with routes says what every other path asks for: write `policy = \"open\"`, or another";
             return Err(table.report(ROUTE, text));
         }
-        Ok(Self { policy: policy.unwrap_or_else(Policy::open), routes, mcp: Vec::new() })
+        let elsewhere = if protect.is_some() || policy.is_some() { Elsewhere::Said } else { Elsewhere::Unsaid };
+        Ok(Self { policy: policy.unwrap_or_else(Policy::open), elsewhere, routes, mcp: Vec::new() })
     }
 
     fn policies(&self) -> impl Iterator<Item = &Policy> {
@@ -175,8 +187,17 @@ fn endpoints(
     read.map(|endpoints| endpoints.into_iter().map(Arc::new).collect())
 }
 
-/// A path is the endpoint's or a route's, not both.
+/// A path is the endpoint's or a route's, not both. Of an endpoint at the root servers take any path for it.
 fn judge_endpoints(table: &Table<'_>, asked: &Asked) {
+    if asked.policy.require != Require::Nobody && asked.mcp.iter().any(|endpoint| endpoint.is_root()) {
+        let key = if table.written(PROTECT).is_some() { PROTECT } else { POLICY };
+        let text = format!(
+            "`{}`: an MCP server at the root may take any other path for its own: write `policy = \"closed\"`, and \
+             [[site.route]] for what else is there",
+            key.name
+        );
+        table.report(key, &text);
+    }
     for endpoint in &asked.mcp {
         if let Some(route) = asked.routes.iter().find(|route| route.path == endpoint.path) {
             let text = format!(
@@ -251,7 +272,9 @@ fn ask_for_companions(
         let text = "`enforce` has nothing to enforce: write the paths that are for agents, `protect = [\"/agents/*\"]`";
         table.report(MODE, text);
     }
-    let wants_passports = asked.as_ref().map_or(!lacks(PROTECT), |asked| asked.asks_for(Require::Passport));
+    let wants_passports = asked
+        .as_ref()
+        .map_or(!lacks(PROTECT), |asked| asked.policies().any(|policy| policy.require == Require::Passport));
     if let (Ok(url), Ok(asked)) = (url, asked)
         && url.is_exposed()
         && asked.policies().any(|policy| policy.require == Require::Cleared)

@@ -115,6 +115,9 @@ pub struct Message<'a> {
     pub targets: Vec<(RuleKind, Cow<'a, str>)>,
 }
 
+/// Most resources that one message is about: each is held against every rule.
+const TARGETS_MAX: usize = 256;
+
 /// The methods of MCP, in both eras. One that differs from them only in case may be one of them to some server.
 pub const MCP_METHODS: [&str; 24] = [
     "initialize",
@@ -201,8 +204,9 @@ impl<'a> Message<'a> {
             "prompts/get" => self.targets.push((RuleKind::Prompt, asked(&self.name)?)),
             "resources/read" => self.targets.push((RuleKind::Resource, asked(&self.uri)?)),
             // No methods of the newest era: one that names nothing is the origin's to refuse.
+            "resources/subscribe" | "resources/unsubscribe" if members.raw(Place::Params, "uri").is_none() => {}
             "resources/subscribe" | "resources/unsubscribe" => {
-                self.targets.extend(self.uri.clone().map(|uri| (RuleKind::Resource, uri)));
+                self.targets.push((RuleKind::Resource, asked(&self.uri)?));
             }
             "completion/complete" => {
                 let of = |name| members.text(Place::Reference, name);
@@ -216,6 +220,9 @@ impl<'a> Message<'a> {
             "subscriptions/listen" => {
                 let watched = members.raw(Place::Notifications, "resourceSubscriptions");
                 let watched = watched.map_or(Some(Vec::new()), json::texts).ok_or(Malformed::Params)?;
+                if watched.len() > TARGETS_MAX {
+                    return Err(Malformed::Params);
+                }
                 self.targets.extend(watched.into_iter().map(|uri| (RuleKind::Resource, uri)));
             }
             _ => {}

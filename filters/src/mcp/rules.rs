@@ -6,10 +6,8 @@ use config::{McpDemand, McpEndpoint, McpRule, Policy, RuleKind, Unlisted};
 
 use super::era::Era;
 use super::message::{Kind, Message};
-use crate::{Identity, Reason, demands, path};
-
-/// Longest URI that is read in several ways: longer ones are nobody's where resources have rules.
-const URI_BYTES_MAX: usize = 8 * 1024;
+use super::uri;
+use crate::{Identity, Reason, demands};
 
 /// What becomes of a message, by what is configured.
 #[derive(Clone, Copy, Debug)]
@@ -154,7 +152,7 @@ impl<'a> McpView<'a> {
             return false;
         }
         let index = |uri: &str| rules.find(RuleKind::Resource, uri).map(|(index, _)| index);
-        uri.len() > URI_BYTES_MAX || readings(uri).iter().any(|reading| index(reading) != rule)
+        uri::readings(uri).is_none_or(|readings| readings.iter().any(|reading| index(reading) != rule))
     }
 }
 
@@ -220,27 +218,6 @@ fn is_of_the_protocol(method: &str, era: Era) -> bool {
             ),
             Era::Stateless => matches!(method, "server/discover" | "subscriptions/listen" | "tasks/update"),
         }
-}
-
-/// A URI as servers may read it: scheme and host in small letters, and an odd path decoded and resolved in every order.
-fn readings(uri: &str) -> Vec<String> {
-    let end = uri.find(['?', '#']).unwrap_or(uri.len());
-    let (before, query) = uri.split_at_checked(end).unwrap_or((uri, ""));
-    let Some((scheme, rest)) = before.split_once("://") else {
-        let (scheme, rest) = uri.split_once(':').unwrap_or(("", uri));
-        let colon = if scheme.is_empty() { "" } else { ":" };
-        let text = format!("{}{colon}{rest}", scheme.to_ascii_lowercase());
-        let decoded = path::decoded(text.as_bytes()).map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
-        return std::iter::once(text).chain(decoded).collect();
-    };
-    let slash = rest.find('/').unwrap_or(rest.len());
-    let (authority, path) = rest.split_at_checked(slash).unwrap_or((rest, ""));
-    let start = format!("{}://{}", scheme.to_ascii_lowercase(), authority.to_ascii_lowercase());
-    if path::is_plain(path.as_bytes()) {
-        return vec![format!("{start}{path}{query}")];
-    }
-    let paths = path::readings(path.as_bytes());
-    paths.into_iter().map(|path| format!("{start}{}{query}", String::from_utf8_lossy(&path))).collect()
 }
 
 #[cfg(test)]

@@ -279,7 +279,7 @@ fn a_path_that_passes_is_of_one_policy_to_every_server() {
         passed += 1;
         for reading in as_servers_read(&path) {
             assert_eq!(
-                policy_of(&site, &Method::GET, reading.as_bytes()).map_or("gateway", |policy| &*policy.name),
+                policy_of(&site, &Method::GET, reading.as_bytes()).unwrap().map_or("gateway", |policy| &*policy.name),
                 policy,
                 "{path} read as {reading}"
             );

@@ -199,6 +199,24 @@ fn half_a_surrogate_pair_and_too_much_depth_are_refused() {
 }
 
 #[test]
+fn a_message_is_about_as_much_as_can_be_judged() {
+    let listen = |count: usize| {
+        let uris = vec![r#""a:b""#; count].join(",");
+        format!(
+            r#"{{"jsonrpc":"2.0","id":1,"method":"subscriptions/listen","params":{{"notifications":{{"resourceSubscriptions":[{uris}]}}}}}}"#
+        )
+    };
+    assert_eq!(read(&listen(256)).unwrap().targets.len(), 256);
+    refuse(&listen(257), Malformed::Params);
+    for method in ["resources/subscribe", "resources/unsubscribe"] {
+        let params = |params: &str| format!(r#"{{"jsonrpc":"2.0","id":1,"method":"{method}","params":{params}}}"#);
+        refuse(&params(r#"{"uri":["file:///a"]}"#), Malformed::Params);
+        assert_eq!(read(&params("{}")).unwrap().targets, []);
+        assert_eq!(read(&params(r#"{"uri":"a:b"}"#)).unwrap().targets.len(), 1);
+    }
+}
+
+#[test]
 fn the_form_of_json_rpc_is_kept() {
     for (text, expected) in [
         (r#"{"id":1,"method":"ping"}"#, Malformed::Version),

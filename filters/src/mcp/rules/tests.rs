@@ -182,6 +182,10 @@ fn a_uri_is_not_read_past_its_rule() {
         "note:Hidden",
         "NOTE:Hidden",
         "note:%48idden",
+        "file:/secret/x",
+        "file://localhost/secret/x",
+        "file:///sec\\tret/x",
+        "file:///x%00/%2e%2e/secret/a",
     ] {
         check(&endpoint, &[], &read(uri), "hidden");
     }
