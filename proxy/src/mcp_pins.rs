@@ -5,19 +5,23 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use filters::{Definition, HiddenTools, PinVerdict, Pins};
 use parking_lot::{Mutex, RwLock};
 use passport::UnixTime;
 use tokio::sync::Notify;
+use tokio::time::MissedTickBehavior;
 
-use crate::metrics::Metrics;
 use crate::state::{StateError, StateFiles};
 
 mod order;
 
 pub use order::{PinOrder, PinRow, PinState, PinsRefused};
+
+/// Least time between two writes of the file: a server whose definitions change with every list costs no more.
+const SAVED_EVERY: Duration = Duration::from_secs(2);
 
 /// The name of the file.
 const FILE: &str = "mcp-pins.json";
@@ -37,8 +41,9 @@ pub(crate) struct PinStore {
     pins: RwLock<Pins>,
     hidden: ArcSwap<Hidden>,
     files: Arc<StateFiles>,
-    metrics: Arc<Metrics>,
     unsaved: Notify,
+    /// Whether something differs from what requests go by.
+    is_unpublished: AtomicBool,
     /// Whether something differs from the file.
     differs: AtomicBool,
     /// Whether it was said that there is no more room.
@@ -49,7 +54,7 @@ pub(crate) struct PinStore {
 
 impl PinStore {
     /// Takes up what was kept. A file that is not believed is said to be so, and counts as none.
-    pub(crate) fn open(files: Arc<StateFiles>, metrics: Arc<Metrics>) -> Self {
+    pub(crate) fn open(files: Arc<StateFiles>) -> Self {
         let pins = files.load::<Pins>(FILE).unwrap_or_else(|cause| {
             let error = &cause as &dyn std::error::Error;
             tracing::error!(error, "what was pinned of tools is lost: the next definitions are believed");
@@ -59,8 +64,8 @@ impl PinStore {
             pins: RwLock::new(pins.unwrap_or_default()),
             hidden: ArcSwap::default(),
             files,
-            metrics,
             unsaved: Notify::new(),
+            is_unpublished: AtomicBool::new(false),
             differs: AtomicBool::new(false),
             has_warned: AtomicBool::new(false),
             writing: Mutex::default(),
@@ -69,7 +74,8 @@ impl PinStore {
         store
     }
 
-    /// Takes note of a tool that a server shows. `site` is for the log.
+    /// Takes note of a tool that a server shows, for requests to go by from the next [`settle`](Self::settle) on. `site` is
+    /// for the log.
     pub(crate) fn judge(
         &self,
         site: &str,
@@ -93,7 +99,6 @@ impl PinStore {
                 }
                 return verdict;
             }
-            PinVerdict::New => self.metrics.mcp.pins_tools(site),
             PinVerdict::Changed if !was_changed => tracing::warn!(
                 site,
                 endpoint,
@@ -103,11 +108,23 @@ impl PinStore {
             PinVerdict::Same if was_changed => {
                 tracing::info!(site, endpoint, tool, "a tool has the definition again that was accepted");
             }
-            PinVerdict::Same | PinVerdict::Changed => {}
+            PinVerdict::New | PinVerdict::Same | PinVerdict::Changed => {}
         }
-        self.publish();
+        self.is_unpublished.store(true, Ordering::Release);
         self.differs();
         verdict
+    }
+
+    /// Lets requests go by what was noted: once a list was looked at, not at each of its tools.
+    pub(crate) fn settle(&self) {
+        if self.is_unpublished.swap(false, Ordering::AcqRel) {
+            self.publish();
+        }
+    }
+
+    /// How many tools of an endpoint have a definition that nobody accepted.
+    pub(crate) fn changed_at(&self, endpoint: &str) -> usize {
+        self.hidden.load().by_endpoint.get(endpoint).map_or(0, |hidden| hidden.changed())
     }
 
     /// What is hidden at an endpoint, if something is.
@@ -132,27 +149,24 @@ impl PinStore {
         self.unsaved.notify_one();
     }
 
-    /// Lets requests and metrics know which tools are changed.
+    /// Lets requests know which tools are hidden.
     fn publish(&self) {
         let pins = self.pins.read();
         let some = |hidden: HiddenTools| (!hidden.is_empty()).then(|| Arc::new(hidden));
         let mut hidden = Hidden { elsewhere: some(pins.hidden_at("")), ..Hidden::default() };
-        let mut changed_by_site: HashMap<&str, usize> = HashMap::new();
         for endpoint in pins.endpoints() {
-            let here = pins.hidden_at(endpoint);
-            *changed_by_site.entry(order::site_of(endpoint)).or_default() += here.changed();
-            hidden.by_endpoint.extend(some(here).map(|here| (endpoint.into(), here)));
-        }
-        for (site, changed) in changed_by_site {
-            self.metrics.mcp.tools_changed(site, changed);
+            hidden.by_endpoint.extend(some(pins.hidden_at(endpoint)).map(|here| (endpoint.into(), here)));
         }
         // Still under the lock: a later state is never replaced by an earlier one.
         self.hidden.store(Arc::new(hidden));
     }
 
-    /// Writes what changed, for as long as it is polled. Changes that come while the disk is busy go with the next write.
+    /// Writes what changed, for as long as it is polled. Changes that come soon after others go with the next write.
     pub(crate) async fn save_changes(self: Arc<Self>) {
+        let mut pause = tokio::time::interval(SAVED_EVERY);
+        pause.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
+            pause.tick().await;
             self.unsaved.notified().await;
             let store = Arc::clone(&self);
             if let Err(cause) = tokio::task::spawn_blocking(move || store.save()).await {

@@ -57,7 +57,7 @@ impl Operations {
             // Being here means: the configuration was read and the listeners are bound. What an issuer or an origin
             // does is no reason to take a gateway out of service; it is said in a word.
             "/readyz" | "/healthz" => self.ready(),
-            "/metrics" => match self.gate.metrics().text() {
+            "/metrics" => match self.gate.metrics_now() {
                 Ok(metrics) => answer(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", metrics),
                 Err(cause) => {
                     tracing::error!(error = &cause as &dyn std::error::Error, "metrics cannot be written");

@@ -30,10 +30,17 @@ const SETTLED_AFTER: Duration = Duration::from_secs(600);
 /// How often it is noted that a changed definition was seen again.
 const NOTED_EVERY: Duration = Duration::from_secs(60);
 
-/// What is pinned, by the URL of the endpoint and the name of the tool.
+/// By the URL of the endpoint and the name of the tool.
+type ByEndpoint = BTreeMap<Box<str>, BTreeMap<Box<str>, Pin>>;
+
+/// What is pinned.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Pins(BTreeMap<Box<str>, BTreeMap<Box<str>, Pin>>);
+#[serde(from = "ByEndpoint", into = "ByEndpoint")]
+pub struct Pins {
+    by_endpoint: ByEndpoint,
+    /// Bytes of all texts that are kept.
+    text_bytes: usize,
+}
 
 /// A tool that is pinned.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -116,6 +123,19 @@ pub enum NotAccepted {
     Another,
 }
 
+impl From<ByEndpoint> for Pins {
+    fn from(by_endpoint: ByEndpoint) -> Self {
+        let text_bytes = by_endpoint.values().flat_map(BTreeMap::values).map(Pin::bytes).sum();
+        Self { by_endpoint, text_bytes }
+    }
+}
+
+impl From<Pins> for ByEndpoint {
+    fn from(pins: Pins) -> Self {
+        pins.by_endpoint
+    }
+}
+
 impl Pins {
     /// What is known of a definition, if looking at it changes nothing that is kept.
     #[must_use]
@@ -134,17 +154,100 @@ impl Pins {
 
     /// Takes note of a definition, and says what is known of it.
     pub fn judge(&mut self, endpoint: &str, tool: &str, shown: Definition, now: UnixTime) -> PinVerdict {
-        let shown = if self.text_bytes() + shown.bytes() > TEXT_BYTES_MAX { shown.without_text() } else { shown };
-        let Some(pin) = self.0.get_mut(endpoint).and_then(|tools| tools.get_mut(tool)) else {
+        let shown = if self.text_bytes + shown.bytes() > TEXT_BYTES_MAX { shown.without_text() } else { shown };
+        let Some(pin) = self.by_endpoint.get_mut(endpoint).and_then(|tools| tools.get_mut(tool)) else {
             return self.pin_new(endpoint, tool, shown, now);
         };
-        match &mut pin.change {
-            None if pin.accepted.hash() == shown.hash() => PinVerdict::Same,
-            Some(change) if pin.accepted.hash() == shown.hash() => {
-                if now.since(change.last_seen) < SETTLED_AFTER {
-                    return PinVerdict::Changed;
-                }
-                pin.change = None;
+        let before = pin.bytes();
+        let verdict = pin.judge(shown, now);
+        self.text_bytes = self.text_bytes.saturating_sub(before) + pin.bytes();
+        verdict
+    }
+
+    fn pin_new(&mut self, endpoint: &str, tool: &str, shown: Definition, now: UnixTime) -> PinVerdict {
+        if tool.len() > NAME_BYTES_MAX || self.is_full(endpoint) {
+            return PinVerdict::NoRoom;
+        }
+        let pin = Pin { accepted: shown, first_seen: now, change: None };
+        self.text_bytes += pin.bytes();
+        self.by_endpoint.entry(endpoint.into()).or_default().insert(tool.into(), pin);
+        PinVerdict::New
+    }
+
+    /// Accepts what a tool has become. `hash`: how the digest begins of the definition that is meant.
+    ///
+    /// # Errors
+    /// [`NotAccepted`].
+    pub fn accept(&mut self, endpoint: &str, tool: &str, hash: Option<&str>) -> Result<(), NotAccepted> {
+        let tools = self.by_endpoint.get_mut(endpoint);
+        let pin = tools.and_then(|tools| tools.get_mut(tool)).ok_or(NotAccepted::Unknown)?;
+        let change = pin.change.as_ref().ok_or(NotAccepted::Unchanged)?;
+        if hash.is_some_and(|hash| !change.definition.hash().starts_with(hash)) {
+            return Err(NotAccepted::Another);
+        }
+        if let Some(change) = pin.change.take() {
+            self.text_bytes = self.text_bytes.saturating_sub(pin.accepted.bytes());
+            pin.accepted = change.definition;
+        }
+        Ok(())
+    }
+
+    /// Forgets a tool: whatever it is seen as next is believed. Whether it was known.
+    pub fn forget(&mut self, endpoint: &str, tool: &str) -> bool {
+        let Some(pin) = self.by_endpoint.get_mut(endpoint).and_then(|tools| tools.remove(tool)) else { return false };
+        self.text_bytes = self.text_bytes.saturating_sub(pin.bytes());
+        true
+    }
+
+    /// A tool, if it is pinned.
+    #[must_use]
+    pub fn pin(&self, endpoint: &str, tool: &str) -> Option<&Pin> {
+        self.by_endpoint.get(endpoint)?.get(tool)
+    }
+
+    /// All of them: endpoint, tool, and what is kept of it; by name.
+    pub fn pins(&self) -> impl Iterator<Item = (&str, &str, &Pin)> {
+        self.by_endpoint
+            .iter()
+            .flat_map(|(endpoint, tools)| tools.iter().map(|(tool, pin)| (&**endpoint, &**tool, pin)))
+    }
+
+    /// The endpoints that have tools.
+    pub fn endpoints(&self) -> impl Iterator<Item = &str> {
+        self.by_endpoint.keys().map(|endpoint| &**endpoint)
+    }
+
+    /// What is hidden at an endpoint, also at one of which nothing is pinned.
+    #[must_use]
+    pub fn hidden_at(&self, endpoint: &str) -> HiddenTools {
+        let tools = || self.by_endpoint.get(endpoint).into_iter().flatten();
+        let changed = tools().filter(|(_, pin)| pin.change.is_some()).map(|(tool, _)| tool.clone()).collect();
+        let pinned = self.is_full(endpoint).then(|| tools().map(|(tool, _)| tool.clone()).collect());
+        HiddenTools { changed, pinned }
+    }
+
+    fn is_full(&self, endpoint: &str) -> bool {
+        let of_endpoint = self.by_endpoint.get(endpoint).map_or(0, BTreeMap::len);
+        of_endpoint >= TOOLS_MAX || self.by_endpoint.values().map(BTreeMap::len).sum::<usize>() >= ALL_TOOLS_MAX
+    }
+}
+
+impl Pin {
+    fn bytes(&self) -> usize {
+        self.accepted.bytes() + self.change.as_ref().map_or(0, |change| change.definition.bytes())
+    }
+
+    fn judge(&mut self, shown: Definition, now: UnixTime) -> PinVerdict {
+        let is_accepted = self.accepted.hash() == shown.hash();
+        match &mut self.change {
+            None if is_accepted => PinVerdict::Same,
+            None => {
+                self.change = Some(Change { definition: shown, seen_at: now, last_seen: now });
+                PinVerdict::Changed
+            }
+            Some(change) if is_accepted && now.since(change.last_seen) < SETTLED_AFTER => PinVerdict::Changed,
+            Some(_) if is_accepted => {
+                self.change = None;
                 PinVerdict::Same
             }
             Some(change) => {
@@ -154,76 +257,7 @@ impl Pins {
                 }
                 PinVerdict::Changed
             }
-            None => {
-                pin.change = Some(Change { definition: shown, seen_at: now, last_seen: now });
-                PinVerdict::Changed
-            }
         }
-    }
-
-    fn pin_new(&mut self, endpoint: &str, tool: &str, shown: Definition, now: UnixTime) -> PinVerdict {
-        if tool.len() > NAME_BYTES_MAX || self.is_full(endpoint) {
-            return PinVerdict::NoRoom;
-        }
-        let pin = Pin { accepted: shown, first_seen: now, change: None };
-        self.0.entry(endpoint.into()).or_default().insert(tool.into(), pin);
-        PinVerdict::New
-    }
-
-    /// Accepts what a tool has become. `hash`: how the digest begins of the definition that is meant.
-    ///
-    /// # Errors
-    /// [`NotAccepted`].
-    pub fn accept(&mut self, endpoint: &str, tool: &str, hash: Option<&str>) -> Result<(), NotAccepted> {
-        let pin = self.0.get_mut(endpoint).and_then(|tools| tools.get_mut(tool)).ok_or(NotAccepted::Unknown)?;
-        let change = pin.change.as_ref().ok_or(NotAccepted::Unchanged)?;
-        if hash.is_some_and(|hash| !change.definition.hash().starts_with(hash)) {
-            return Err(NotAccepted::Another);
-        }
-        if let Some(change) = pin.change.take() {
-            pin.accepted = change.definition;
-        }
-        Ok(())
-    }
-
-    /// Forgets a tool: whatever it is seen as next is believed. Whether it was known.
-    pub fn forget(&mut self, endpoint: &str, tool: &str) -> bool {
-        self.0.get_mut(endpoint).is_some_and(|tools| tools.remove(tool).is_some())
-    }
-
-    /// A tool, if it is pinned.
-    #[must_use]
-    pub fn pin(&self, endpoint: &str, tool: &str) -> Option<&Pin> {
-        self.0.get(endpoint)?.get(tool)
-    }
-
-    /// All of them: endpoint, tool, and what is kept of it; by name.
-    pub fn pins(&self) -> impl Iterator<Item = (&str, &str, &Pin)> {
-        self.0.iter().flat_map(|(endpoint, tools)| tools.iter().map(|(tool, pin)| (&**endpoint, &**tool, pin)))
-    }
-
-    /// The endpoints that have tools.
-    pub fn endpoints(&self) -> impl Iterator<Item = &str> {
-        self.0.keys().map(|endpoint| &**endpoint)
-    }
-
-    /// What is hidden at an endpoint, also at one of which nothing is pinned.
-    #[must_use]
-    pub fn hidden_at(&self, endpoint: &str) -> HiddenTools {
-        let tools = || self.0.get(endpoint).into_iter().flatten();
-        let changed = tools().filter(|(_, pin)| pin.change.is_some()).map(|(tool, _)| tool.clone()).collect();
-        let pinned = self.is_full(endpoint).then(|| tools().map(|(tool, _)| tool.clone()).collect());
-        HiddenTools { changed, pinned }
-    }
-
-    fn is_full(&self, endpoint: &str) -> bool {
-        let of_endpoint = self.0.get(endpoint).map_or(0, BTreeMap::len);
-        of_endpoint >= TOOLS_MAX || self.0.values().map(BTreeMap::len).sum::<usize>() >= ALL_TOOLS_MAX
-    }
-
-    fn text_bytes(&self) -> usize {
-        let of = |pin: &Pin| pin.accepted.bytes() + pin.change.as_ref().map_or(0, |change| change.definition.bytes());
-        self.pins().map(|(_, _, pin)| of(pin)).sum()
     }
 }
 

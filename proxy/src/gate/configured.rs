@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use config::Pins;
+
 use super::Gate;
 use crate::sites::Site;
 use crate::snapshot::Snapshot;
@@ -39,6 +41,18 @@ impl Gate {
                 metrics.forget_issuer(issuer.url().as_str());
             }
         }
+    }
+
+    /// The metrics, with what is only looked at when they are asked for.
+    pub(crate) fn metrics_now(&self) -> Result<Vec<u8>, prometheus::Error> {
+        for site in &self.snapshot().all_sites {
+            let pinned = || site.config.mcp.iter().filter(|endpoint| endpoint.pins != Pins::Off);
+            if pinned().next().is_some() {
+                let changed = pinned().map(|endpoint| self.shared.pins.changed_at(&endpoint.resource)).sum();
+                self.metrics().mcp.tools_changed(site.config.url.as_str(), changed);
+            }
+        }
+        self.metrics().text()
     }
 
     /// Lets every site do what is configured, or what an operator said.

@@ -128,6 +128,7 @@ impl Lists {
         let had_fault = filter.fault();
         let mut judge = |entry: &Entry<'_>| judge(asked, entry, (shows, pins, now));
         let out = filter.push(body.as_deref().unwrap_or_default(), part, &mut judge);
+        pins.settle();
         if let (None, Some(fault)) = (had_fault, filter.fault()) {
             let endpoint = &*asked.endpoint.resource;
             match asked.conduct {

@@ -33,13 +33,9 @@ impl Mcp {
         self.requests.with_label_values(&[site, method, decision.as_str()]).inc();
     }
 
+    /// Of a site where tools are pinned: none is a number too.
     pub(crate) fn tools_changed(&self, site: &str, count: usize) {
         self.tools_changed.with_label_values(&[site]).set(i64::try_from(count).unwrap_or(i64::MAX));
-    }
-
-    /// A site's tools are pinned: none of them changed is a number too.
-    pub(crate) fn pins_tools(&self, site: &str) {
-        drop(self.tools_changed.with_label_values(&[site]));
     }
 
     pub(super) fn forget_site(&self, site: &str) {

@@ -51,7 +51,7 @@ pub(super) fn prepare(config: &config::Gateway, out: impl io::Write + Send + 'st
     rand::fill(&mut process).map_err(|_| Error::System(io::Error::other("no randomness")))?;
     let files = Arc::new(StateFiles::new(server.state.clone(), &secret));
     let ground = Ground {
-        pins: Arc::new(PinStore::open(Arc::clone(&files), Arc::clone(&metrics))),
+        pins: Arc::new(PinStore::open(Arc::clone(&files))),
         files,
         resources: filters::Resources::new(secret.current(), secret.previous(), process, (now(), fleet)),
         client: client().map_err(|cause| Error::Client(cause.into()))?,

@@ -87,9 +87,12 @@ fn there_is_an_end_to_what_is_kept() {
     for index in 0..300 {
         pins.judge("https://b.example", &format!("t{index}"), long(index), at(0));
     }
-    assert!(pins.text_bytes() <= TEXT_BYTES_MAX);
+    assert!(pins.text_bytes <= TEXT_BYTES_MAX);
     assert_eq!(pins.judge("https://b.example", "t299", long(299), at(1)), PinVerdict::Same, "without a text too");
     assert_eq!(pins.judge("https://b.example", "t299", long(7), at(1)), PinVerdict::Changed);
+    pins.accept("https://b.example", "t299", None).unwrap();
+    pins.forget("https://b.example", "t0");
+    assert_eq!(Pins::from(ByEndpoint::from(pins.clone())), pins, "what is kept is counted");
 }
 
 #[test]

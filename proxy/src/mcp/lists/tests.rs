@@ -3,7 +3,6 @@ use std::path::Path;
 use config::Place;
 
 use super::*;
-use crate::metrics::Metrics;
 use crate::secret::Secret;
 use crate::state::StateFiles;
 
@@ -20,7 +19,7 @@ impl Rig {
         let folder = tempfile::tempdir().unwrap();
         let secret = Secret::open(None, folder.path()).unwrap();
         let files = Arc::new(StateFiles::new(folder.path().to_owned(), &secret));
-        Self { pins: PinStore::open(files, Arc::new(Metrics::new().unwrap())), _folder: folder }
+        Self { pins: PinStore::open(files), _folder: folder }
     }
 
     /// What passes of a body that comes in two pieces.
