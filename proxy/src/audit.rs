@@ -125,10 +125,11 @@ pub(crate) struct AuditLine<'a> {
 }
 
 impl AuditLine<'_> {
+    /// What would have been refused was carried out, and is told each time.
     const fn is_refusal(&self) -> bool {
         match self.decision {
-            DecisionWord::Deny | DecisionWord::WouldDeny => true,
-            DecisionWord::Allow | DecisionWord::Challenge | DecisionWord::Error => false,
+            DecisionWord::Deny => true,
+            DecisionWord::WouldDeny | DecisionWord::Allow | DecisionWord::Challenge | DecisionWord::Error => false,
         }
     }
 

@@ -305,7 +305,7 @@ impl Gate {
     ) -> u16 {
         session.set_keepalive(None);
         if let Some(reply) = context.mcp.as_mut().and_then(|exchange| exchange.refusal.take()) {
-            return answer(session, reply).await;
+            return if has_begun(session) { 0 } else { answer(session, reply).await };
         }
         context.note = Some(note);
         context.decision.word = DecisionWord::Error;

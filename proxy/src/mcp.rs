@@ -225,10 +225,7 @@ impl Gate {
         if response.status.is_informational() {
             return Ok(());
         }
-        if matches!(exchange.body, Body::Judged(_)) {
-            // It was sent, and an answer may go on for days.
-            exchange.body = Body::Absent;
-        }
+        exchange.let_message_go();
         // Where nobody is refused, nobody waits.
         let (Body::Held(held), Mode::Enforce) = (&mut exchange.body, exchange.mode) else { return Ok(()) };
         let (is_http2, most) = (exchange.upstream == Version::HTTP_2, exchange.endpoint.body_bytes_max);

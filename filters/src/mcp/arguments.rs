@@ -11,6 +11,9 @@ const REDACTED: &str = "\"[redacted]\"";
 /// Deepest nesting that is looked into.
 const DEPTH_MAX: u8 = 64;
 
+/// Longest arguments that are looked into, in bytes: each level of nesting is read once more.
+const READ_BYTES_MAX: usize = 64 * 1024;
+
 /// SHA-256 of arguments, in hex, over the bytes in which they were sent.
 #[must_use]
 pub fn arguments_digest(arguments: &str) -> String {
@@ -18,9 +21,12 @@ pub fn arguments_digest(arguments: &str) -> String {
 }
 
 /// Arguments without white space and without the values of members called one of `names`, in whatever case and however
-/// deep; `None` if that is longer than `bytes_max`, or cannot be read in one way.
+/// deep; `None` if that is longer than `bytes_max`, if they are very long, or cannot be read in one way.
 #[must_use]
 pub fn redacted_arguments(arguments: &str, names: &[Box<str>], bytes_max: usize) -> Option<String> {
+    if arguments.len() > READ_BYTES_MAX {
+        return None;
+    }
     let value: &RawValue = serde_json::from_str(arguments).ok()?;
     let mut text = String::new();
     write(value, names, 0, &mut text).ok()?;
@@ -91,6 +97,8 @@ mod tests {
         assert!(redacted_arguments(&secret, &["token".into()], 50).is_some(), "what is left out costs nothing");
         let deep = format!("{}{}", "[".repeat(100), "]".repeat(100));
         assert_eq!(redacted_arguments(&deep, &[], 4096), None);
+        let long = format!("{{\"token\":\"{}\"}}", "x".repeat(70_000));
+        assert_eq!(redacted_arguments(&long, &["token".into()], 50), None);
     }
 
     #[test]

@@ -1,11 +1,11 @@
 use std::time::Duration;
 
-use config::{McpEndpoint, Mode};
+use config::Mode;
 use filters::{Era, Identity, MCP_SESSION_ID};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
 use super::{Context, End};
-use crate::audit::{Arguments, AuditLine, Caller, Spoken, trace_id};
+use crate::audit::{AuditLine, Caller, Spoken, trace_id};
 use crate::mcp::Exchange;
 use crate::sites::Site;
 
@@ -28,7 +28,7 @@ impl Context {
         }
         let identity = exchange.and_then(|exchange| exchange.identity.as_deref());
         let identity = identity.or(self.decision.identity.as_deref());
-        let spoken = spoken(exchange, endpoint, end.headers);
+        let spoken = spoken(exchange, end.headers);
         let header = |name| end.headers.and_then(|headers| headers.get(name)).map(HeaderValue::as_bytes);
         self.gate.metrics().mcp.count(site.config.url.as_str(), spoken.method.as_deref(), self.decision.word);
         self.gate.shared().audit.write(&AuditLine {
@@ -58,11 +58,10 @@ fn caller<'a>(site: &'a Site, identity: &'a Identity) -> Caller<'a> {
     }
 }
 
-fn spoken(exchange: Option<&Exchange>, endpoint: &McpEndpoint, headers: Option<&HeaderMap>) -> Spoken {
+fn spoken(exchange: Option<&Exchange>, headers: Option<&HeaderMap>) -> Spoken {
     let call = exchange.and_then(|exchange| exchange.call.as_ref());
     let in_header = headers.and_then(|headers| headers.get(TRACE_PARENT)).and_then(|value| value.to_str().ok());
     let trace_parent = call.and_then(|call| call.trace_parent.as_deref()).or(in_header);
-    let arguments = exchange.and_then(Exchange::arguments);
     Spoken {
         trace_id: trace_parent.and_then(trace_id).map(Box::from),
         era: call.map(|call| match call.era {
@@ -71,6 +70,6 @@ fn spoken(exchange: Option<&Exchange>, endpoint: &McpEndpoint, headers: Option<&
         }),
         method: call.and_then(|call| call.method.clone()),
         target: call.and_then(|call| call.target.clone()),
-        arguments: arguments.map(|sent| Arguments::of(sent, &endpoint.arguments)),
+        arguments: exchange.and_then(Exchange::arguments),
     }
 }

@@ -1,5 +1,6 @@
 //! What is kept of a message, and of whoever sent it, until its answer has ended.
 
+use std::fmt;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
@@ -11,6 +12,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::body::{self, TIME_MAX};
 use super::lists::Lists;
+use crate::audit::Arguments;
 
 /// A request at an MCP endpoint. Whoever looks at the answer, or writes of it, finds here what was asked and by whom.
 #[derive(Debug)]
@@ -25,6 +27,8 @@ pub(crate) struct Exchange {
     pub(crate) call: Option<Call>,
     /// What the request is answered with in place of the origin's answer.
     pub(crate) refusal: Option<Reply>,
+    /// What the audit says of the arguments of the call, once its message is gone.
+    audited: Option<Arguments>,
     /// The lists that the answer may bring, once it has begun.
     pub(crate) lists: Option<Lists>,
     /// What the origin speaks.
@@ -32,7 +36,6 @@ pub(crate) struct Exchange {
 }
 
 /// What becomes of a request's body.
-#[derive(Debug)]
 pub(crate) enum Body {
     /// There is to be none, or no more of it.
     Absent,
@@ -45,7 +48,6 @@ pub(crate) enum Body {
 }
 
 /// What came of a body so far.
-#[derive(Debug)]
 pub(crate) struct Held {
     pub(crate) bytes: BytesMut,
     /// By when it has to be complete.
@@ -55,13 +57,36 @@ pub(crate) struct Held {
 impl Exchange {
     pub(crate) const fn new(endpoint: Arc<McpEndpoint>, identity: Option<Arc<Identity>>, mode: Mode) -> Self {
         let (body, upstream) = (Body::Absent, Version::HTTP_11);
-        Self { endpoint, identity, mode, body, call: None, refusal: None, lists: None, upstream }
+        Self { endpoint, identity, mode, body, call: None, refusal: None, audited: None, lists: None, upstream }
     }
 
-    /// The arguments of the call, as they were sent.
-    pub(crate) fn arguments(&self) -> Option<&str> {
-        let Body::Judged(message) = &self.body else { return None };
-        std::str::from_utf8(message.get(self.call.as_ref()?.arguments.clone()?)?).ok()
+    /// What the audit says of the arguments of the call.
+    pub(crate) fn arguments(&self) -> Option<Arguments> {
+        self.audited.clone().or_else(|| {
+            let Body::Judged(message) = &self.body else { return None };
+            let sent = message.get(self.call.as_ref()?.arguments.clone()?)?;
+            Some(Arguments::of(std::str::from_utf8(sent).ok()?, &self.endpoint.arguments))
+        })
+    }
+
+    /// The message was sent on, and its answer may go on for days: only what is to be said of it is kept.
+    pub(crate) fn let_message_go(&mut self) {
+        if matches!(self.body, Body::Judged(_)) {
+            self.audited = self.arguments();
+            self.body = Body::Absent;
+        }
+    }
+}
+
+/// Never what is in it.
+impl fmt::Debug for Body {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Absent => f.write_str("Absent"),
+            Self::Passes => f.write_str("Passes"),
+            Self::Held(held) => write!(f, "Held({} bytes)", held.bytes.len()),
+            Self::Judged(message) => write!(f, "Judged({} bytes)", message.len()),
+        }
     }
 }
 

@@ -80,3 +80,20 @@ fn arguments_are_written_where_they_are_asked_for_without_what_is_secret() {
     assert_eq!((&found["arguments"]["a"], &found["arguments"]["b"]), (&json!(2), &json!(40)), "{found}");
     assert!(!found.to_string().contains("open-sesame"), "{found}");
 }
+
+#[test]
+fn what_is_only_observed_is_told_each_time() {
+    let scene = Scene::with(Setup { mode: Some("observe"), ..Setup::default() });
+    let token = Client::register(&scene).tokens(&scene, "mcp:read").access;
+    for id in 0..5 {
+        scene.say(&token, &call("internal_reset", &json!({ "id": id })));
+    }
+    let digests: std::collections::BTreeSet<String> = (0..5)
+        .map(|_| {
+            let found = line(&scene, |line| line["tool"] == "internal_reset");
+            assert_eq!((&found["decision"], found.get("repeated")), (&json!("would_deny"), None), "{found}");
+            found["arguments_sha256"].as_str().unwrap().to_owned()
+        })
+        .collect();
+    assert_eq!(digests.len(), 5, "each with its own arguments");
+}

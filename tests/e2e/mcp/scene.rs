@@ -46,7 +46,11 @@ pub(super) struct Setup {
     pub(super) issuer: IssuerSetup,
     /// Lines of `[issuer.id]` at the gateway.
     pub(super) trust: &'static str,
-    /// Lines of `[site.mcp]` at the gateway.
+    /// Lines of the site at the gateway.
+    pub(super) site: &'static str,
+    /// What the gateway does about what it finds: `enforce` unless it is set.
+    pub(super) mode: Option<&'static str>,
+    /// Lines of `[site.mcp]` at the gateway; `OWNER_ID` stands for that of the owner who signs in.
     pub(super) endpoint: &'static str,
     /// Another server than the usual, behind the gateway.
     pub(super) origin: Option<String>,
@@ -138,13 +142,15 @@ impl Scene {
             format!(
                 "[issuer.id]\nurl = \"{}\"\n{}\n\
                  [policy.writers]\nrequire = \"passport\"\nscopes = [\"mcp:write\"]\n\
-                 [[site]]\nurl = \"{url}\"\norigin = \"{}\"\nmode = \"enforce\"\nissuer = \"id\"\n\
-                 credential = {{ file = \"site.token\" }}\n\
+                 [[site]]\nurl = \"{url}\"\norigin = \"{}\"\nmode = \"{}\"\nissuer = \"id\"\n\
+                 credential = {{ file = \"site.token\" }}\n{}\
                  [site.mcp]\nscopes = [\"mcp:read\"]\n{}{rules}{tls}",
                 issuer.url,
                 setup.trust,
                 setup.origin.as_ref().unwrap_or(&upstream.url),
-                setup.endpoint
+                setup.mode.unwrap_or("enforce"),
+                setup.site,
+                setup.endpoint.replace("OWNER_ID", &owner)
             )
         });
         let (site, resource) = registered.unwrap();
