@@ -72,7 +72,8 @@ impl Lists {
         let Some(form) = self.form(response) else { return Ok(()) };
         let ListsAsked { endpoint, id, cache_scope, conduct, .. } = &self.asked;
         let mut filter = AnswerFilter::new(form, id.clone(), *cache_scope, endpoint.body_bytes_max);
-        let is_encoded = response.headers.get(CONTENT_ENCODING).is_some_and(|coding| coding != "identity");
+        let is_encoded = response.headers.get_all(CONTENT_ENCODING).iter().any(|coding| coding != "identity")
+            || response.headers.get_all(CONTENT_TYPE).iter().nth(1).is_some();
         if *conduct == Conduct::Watch {
             self.filter = (!is_encoded).then_some(filter);
             return Ok(());

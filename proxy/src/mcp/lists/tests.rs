@@ -92,6 +92,14 @@ fn what_might_be_taken_for_a_list_is_read_as_one_or_refused() {
     assert!(refused.contains("-32603") && !refused.contains("hidden"), "{refused}");
     assert_eq!(response.headers["content-type"], "application/json");
     assert!(!response.headers.contains_key("content-encoding"));
+    // Of two lines, which one counts is the reader's to choose.
+    for (name, second) in [("content-encoding", "gzip"), ("content-type", "application/json")] {
+        let mut response = answered(200, &[("content-type", "text/event-stream"), ("content-encoding", "identity")]);
+        response.append_header(name, second).unwrap();
+        let refused = rig.passed(asked(Some("7")), &mut response, "\u{1f}hidden");
+        assert!(refused.contains("-32603") && !refused.contains("hidden"), "{refused}");
+        assert_eq!(response.headers.get_all("content-type").iter().count(), 1);
+    }
     for (id, status, fields, body) in [
         (Some("7"), 500, &[("content-type", "text/html")][..], "<p>broken"),
         (Some("7"), 202, &[], ""),
