@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arrayvec::ArrayString;
-use config::{Limit, LimitPer, Policy, Site};
+use config::{Limit, LimitPer, McpRule, Policy, Site};
 use http::{HeaderName, HeaderValue};
 
 use crate::limiter::{Allowance, Granted, Limiter};
@@ -74,19 +74,25 @@ impl Limits {
         identity: Option<&Identity>,
         elapsed: Duration,
     ) -> Option<Met<'_>> {
-        count(self.of_policy(policy).chain(&self.of_site), limiter, request, identity, elapsed)
+        count(self.of_policy(policy).chain(&self.of_site), 0, limiter, request, identity, elapsed)
     }
 
-    /// The same against those of the policy alone, where the request was counted against those of the site before.
+    /// The same for a call against those of its policy alone, where the request was counted against those of the site
+    /// before. Each rule counts by itself, also where several have one policy.
     pub(crate) fn take_of_policy(
         &self,
         limiter: &Limiter,
-        policy: &Arc<Policy>,
+        (policy, rule): (&Arc<Policy>, Option<&McpRule>),
         request: &Request<'_>,
         identity: Option<&Identity>,
         elapsed: Duration,
     ) -> Option<Met<'_>> {
-        count(self.of_policy(policy), limiter, request, identity, elapsed)
+        let of_rule = rule.map_or(0, |rule| {
+            let mut hasher = DefaultHasher::new();
+            (rule.kind, rule.pattern.to_string()).hash(&mut hasher);
+            hasher.finish()
+        });
+        count(self.of_policy(policy), of_rule, limiter, request, identity, elapsed)
     }
 
     fn of_policy(&self, policy: &Arc<Policy>) -> impl Iterator<Item = &Numbered> {
@@ -95,8 +101,10 @@ impl Limits {
     }
 }
 
+/// `of_rule` is added to the number of each limit.
 fn count<'l>(
     limits: impl Iterator<Item = &'l Numbered>,
+    of_rule: u64,
     limiter: &Limiter,
     request: &Request<'_>,
     identity: Option<&Identity>,
@@ -104,18 +112,18 @@ fn count<'l>(
 ) -> Option<Met<'l>> {
     let mut nearest: Option<Met<'_>> = None;
     for of in limits {
-        let Numbered { number, limit, .. } = of;
+        let (number, limit) = (of.number.wrapping_add(of_rule), &of.limit);
         let allowance = match (limit.per, identity, request.client) {
-            (LimitPer::Site, _, _) => limiter.take(*number, b"", limit, elapsed),
+            (LimitPer::Site, _, _) => limiter.take(number, b"", limit, elapsed),
             (LimitPer::Agent, Some(identity), _) => {
-                limiter.take(at_issuer(*number, identity), identity.agent.as_str().as_bytes(), limit, elapsed)
+                limiter.take(at_issuer(number, identity), identity.agent.as_str().as_bytes(), limit, elapsed)
             }
             (LimitPer::Owner, Some(identity), _) => match &identity.owner {
-                Some(owner) => limiter.take(at_issuer(*number, identity), owner.as_str().as_bytes(), limit, elapsed),
+                Some(owner) => limiter.take(at_issuer(number, identity), owner.as_str().as_bytes(), limit, elapsed),
                 None => continue,
             },
             (LimitPer::Client, _, Some(client)) => {
-                limiter.take(*number, Network::narrow(client).as_bytes(), limit, elapsed)
+                limiter.take(number, Network::narrow(client).as_bytes(), limit, elapsed)
             }
             (LimitPer::Agent | LimitPer::Owner, None, _) | (LimitPer::Client, _, None) => continue,
         };

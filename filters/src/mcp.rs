@@ -1,9 +1,9 @@
 //! Messages of the Model Context Protocol: what one says, whether it says it in one way only, and who may send it; and what
 //! of a server's answers is passed on.
 //!
-//! Reading order: `head` judges what comes before a body, `message` reads the body (`json` is its grammar), `era` holds it
+//! Reading order: `head` judges what comes before a body, `message` reads the body (`json` is its grammar, `method` knows the protocol's), `era` holds it
 //! against the headers, `rules` decides by what is configured (`uri` reads those of resources), `reply` is what the client is told, and `bind` ties sessions
-//! of the origin to whom they were given. [`Chain`](crate::Chain) puts them in order.
+//! of the origin to whom they were given. `call` is what is kept of a message, `edits` what changes of the headers. [`Chain`](crate::Chain) puts them in order.
 //!
 //! Of answers, `answer` takes what comes, `events` and `listing` read it (`object` is their JSON); `pins` remembers what
 //! tools were (`definition` is what one is compared by), and `difference` says what became of one. `arguments` is what may
@@ -13,6 +13,7 @@ mod answer;
 mod arguments;
 mod bind;
 mod call;
+mod case;
 mod definition;
 mod difference;
 mod edits;
@@ -22,6 +23,7 @@ mod head;
 mod json;
 mod listing;
 mod message;
+mod method;
 mod object;
 mod pins;
 mod reply;
@@ -38,7 +40,8 @@ pub use era::Era;
 pub(crate) use head::Refusal as HeadRefusal;
 pub use head::{MCP_PROTOCOL_VERSION, MCP_SESSION_ID, has_token_in_query};
 pub use listing::{CacheScope, Entry, Listed, Sight};
-pub use message::{Kind, MCP_METHODS, Malformed, Message};
+pub use message::{Kind, Malformed, Message};
+pub use method::mcp_methods;
 pub use object::Unreadable;
 pub use pins::{Change, HiddenTools, NotAccepted, Pin, PinVerdict, Pins};
 pub use rules::{McpRuling, McpView};

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use config::{McpEndpoint, Mode, Policy, RuleKind};
+use config::{McpEndpoint, McpRule, Mode, Policy, RuleKind};
 use http::header::{ALLOW, RETRY_AFTER};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
@@ -108,7 +108,7 @@ impl Chain {
         let policy = &at.endpoint.policy;
         progress.policy = Some(Arc::clone(policy));
         match demands::meet(policy, identity) {
-            Ok(()) => self.count_call(at, policy, edits),
+            Ok(()) => self.count_call(at, (policy, None), edits),
             Err(Reason::InsufficientScope) => Err(self.ask_for_scopes(at, policy, identity)),
             Err(reason) => Err(self.turn_away(at, reason, reason.meaning())),
         }
@@ -145,7 +145,7 @@ impl Chain {
             }
         }
         match ruling {
-            McpRuling::Allow { policy, .. } => self.count_call(at, policy, edits),
+            McpRuling::Allow { policy, rule } => self.count_call(at, (policy, rule), edits),
             McpRuling::NeedsScope { policy, .. } => Err(self.ask_for_scopes(at, policy, identity)),
             McpRuling::NotAdmitted { reason, .. } => Err(self.turn_away(at, reason, reason.meaning())),
             McpRuling::Hidden { .. } => Err(told(Reason::CallDenied, Told::NotThere(&message, era))),
@@ -188,10 +188,15 @@ impl Chain {
     }
 
     /// Counts a call against the limits of its policy; those of the site counted the request.
-    fn count_call(&self, at: &AtMcp<'_>, policy: &Arc<Policy>, edits: &mut Edits) -> Result<(), Turned> {
+    fn count_call(
+        &self,
+        at: &AtMcp<'_>,
+        by: (&Arc<Policy>, Option<&McpRule>),
+        edits: &mut Edits,
+    ) -> Result<(), Turned> {
         let identity = at.identity.map(|identity| &**identity);
         let limiter = &self.resources.limiter;
-        let Some(met) = self.limits.take_of_policy(limiter, policy, at.request, identity, at.elapsed) else {
+        let Some(met) = self.limits.take_of_policy(limiter, by, at.request, identity, at.elapsed) else {
             return Ok(());
         };
         match met.allowance.granted {

@@ -3,6 +3,7 @@
 use serde_json::value::RawValue;
 use sha2::{Digest as _, Sha256};
 
+use super::case::looks_like;
 use super::object::{self, Object, Unreadable};
 
 /// What stands for a value that is not to be written.
@@ -46,7 +47,7 @@ fn write(value: &RawValue, names: &[Box<str>], depth: u8, text: &mut String) -> 
                 }
                 text.push_str(&serde_json::Value::from(name).to_string());
                 text.push(':');
-                if names.iter().any(|secret| object::looks_like(name, secret)) {
+                if names.iter().any(|secret| looks_like(name, secret)) {
                     text.push_str(REDACTED);
                 } else {
                     write(value, names, depth + 1, text)?;

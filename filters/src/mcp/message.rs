@@ -4,7 +4,9 @@ use std::borrow::Cow;
 
 use config::RuleKind;
 
+use super::case::looks_like;
 use super::json::{self, Member, Place};
+use super::method::mcp_methods;
 
 /// Why a body is no message, or could be read as two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
@@ -118,34 +120,6 @@ pub struct Message<'a> {
 /// Most resources that one message is about: each is held against every rule.
 const TARGETS_MAX: usize = 256;
 
-/// The methods of MCP, in both eras. One that differs from them only in case may be one of them to some server.
-pub const MCP_METHODS: [&str; 24] = [
-    "initialize",
-    "ping",
-    "server/discover",
-    "tools/list",
-    "tools/call",
-    "resources/list",
-    "resources/templates/list",
-    "resources/read",
-    "resources/subscribe",
-    "resources/unsubscribe",
-    "prompts/list",
-    "prompts/get",
-    "completion/complete",
-    "subscriptions/listen",
-    "logging/setLevel",
-    "tasks/get",
-    "tasks/result",
-    "tasks/update",
-    "tasks/cancel",
-    "tasks/list",
-    "notifications/initialized",
-    "notifications/cancelled",
-    "notifications/progress",
-    "notifications/roots/list_changed",
-];
-
 impl<'a> Message<'a> {
     /// Reads a body.
     ///
@@ -191,11 +165,9 @@ impl<'a> Message<'a> {
     /// Finds what it is about. A call that does not say what it calls is none.
     fn find_targets(&mut self, members: &Members<'a>) -> Result<(), Malformed> {
         let Some(method) = self.method.as_deref() else { return Ok(()) };
-        let looks_known = |known: &&&str| json::looks_like(method, known);
-        if method.is_empty()
-            || method.contains('\0')
-            || MCP_METHODS.iter().find(looks_known).is_some_and(|k| *k != method)
-        {
+        // One that differs from a method of the protocol only in case may be that to some server.
+        let is_misspelt = mcp_methods().any(|known| known != method && looks_like(method, known));
+        if method.is_empty() || method.contains('\0') || is_misspelt {
             return Err(Malformed::LookAlike);
         }
         let asked = |name: &Option<Cow<'a, str>>| name.clone().ok_or(Malformed::Params);

@@ -8,6 +8,8 @@ use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
+use super::case::looks_like;
+
 /// Why something is not the JSON that it should be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unreadable {
@@ -66,16 +68,6 @@ impl<'a> Object<'a> {
         let is_misspelt = |found: &str| names.iter().any(|name| found != *name && looks_like(found, name));
         if self.0.iter().any(|(found, _)| is_misspelt(found)) { Err(Unreadable::LookAlike) } else { Ok(()) }
     }
-}
-
-/// As readers compare that fold case by Unicode: the long s is an `s`, the Kelvin sign a `k`.
-pub(super) fn looks_like(found: &str, name: &str) -> bool {
-    let folded = |letter| match letter {
-        'ſ' => 's',
-        '\u{212a}' => 'k',
-        letter => letter.to_ascii_lowercase(),
-    };
-    found.chars().map(folded).eq(name.chars().map(folded))
 }
 
 /// Whether a value is an object, by how it begins.

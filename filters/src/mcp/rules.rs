@@ -6,7 +6,7 @@ use config::{McpDemand, McpEndpoint, McpRule, Policy, RuleKind, Unlisted};
 
 use super::era::Era;
 use super::message::{Kind, Message};
-use super::uri;
+use super::{method, uri};
 use crate::{Identity, Reason, demands};
 
 /// What becomes of a message, by what is configured.
@@ -113,9 +113,26 @@ impl<'a> McpView<'a> {
         let endpoint = self.endpoint;
         match (endpoint.rules.find(RuleKind::Method, method), endpoint.unlisted) {
             (Some((_, rule)), _) => self.by_rule(rule),
-            (None, Unlisted::Deny) if !is_of_the_protocol(method, era) => McpRuling::Hidden { rule: None },
-            (None, Unlisted::Allow | Unlisted::Deny) => self.by_endpoint(),
+            (None, unlisted) if self.is_open(method, era, unlisted) => self.by_endpoint(),
+            (None, Unlisted::Allow | Unlisted::Deny) => McpRuling::Hidden { rule: None },
         }
+    }
+
+    /// Whether a method needs no rule. Where rules tell tools, resources or prompts apart, one that nobody here knows may do
+    /// what they forbid, and a task may hold what a tool has found for another.
+    fn is_open(&self, method: &str, era: Era, unlisted: Unlisted) -> bool {
+        let known = method::known(method).filter(|known| known.is_protocol());
+        match unlisted {
+            Unlisted::Deny => known.is_some_and(|known| known.is_of(era)),
+            Unlisted::Allow => known.is_some() || !self.tells_apart(),
+        }
+    }
+
+    fn tells_apart(&self) -> bool {
+        self.endpoint.rules.all().iter().any(|rule| match rule.kind {
+            RuleKind::Tool | RuleKind::Resource | RuleKind::Prompt => true,
+            RuleKind::Method => false,
+        })
     }
 
     fn by_rule(&self, rule: &'a McpRule) -> McpRuling<'a> {
@@ -186,38 +203,6 @@ const fn closedness(ruling: &McpRuling<'_>) -> u8 {
         McpRuling::NotAdmitted { .. } => 2,
         McpRuling::Hidden { .. } => 3,
     }
-}
-
-/// What a client cannot do without, and what asks for nothing that rules are about. What is about tools, resources and
-/// prompts by name is not here: of those, each needs a rule.
-fn is_of_the_protocol(method: &str, era: Era) -> bool {
-    let is_common = matches!(
-        method,
-        "tools/list"
-            | "resources/list"
-            | "resources/templates/list"
-            | "prompts/list"
-            | "tasks/get"
-            | "tasks/cancel"
-            | "notifications/cancelled"
-            | "notifications/progress"
-    );
-    is_common
-        || match era {
-            Era::Handshake => matches!(
-                method,
-                "initialize"
-                    | "ping"
-                    | "logging/setLevel"
-                    | "tasks/result"
-                    | "tasks/list"
-                    | "notifications/initialized"
-                    | "notifications/roots/list_changed"
-                    | "notifications/tasks/status"
-                    | "notifications/elicitation/complete"
-            ),
-            Era::Stateless => matches!(method, "server/discover" | "subscriptions/listen" | "tasks/update"),
-        }
 }
 
 #[cfg(test)]

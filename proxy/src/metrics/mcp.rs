@@ -1,4 +1,4 @@
-use filters::{DecisionWord, MCP_METHODS};
+use filters::{DecisionWord, mcp_methods};
 use prometheus::{Error, IntCounterVec, IntGaugeVec};
 
 use super::maker::Maker;
@@ -28,8 +28,7 @@ impl Mcp {
 
     /// Whatever else a client makes up is `other`; a message that was refused unread has none.
     pub(crate) fn count(&self, site: &str, method: Option<&str>, decision: DecisionWord) {
-        let method =
-            method.map_or("", |method| MCP_METHODS.into_iter().find(|known| *known == method).unwrap_or("other"));
+        let method = method.map_or("", |method| mcp_methods().find(|known| *known == method).unwrap_or("other"));
         self.requests.with_label_values(&[site, method, decision.as_str()]).inc();
     }
 

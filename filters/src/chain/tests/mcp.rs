@@ -312,8 +312,12 @@ fn the_limits_of_a_rule_count_calls_of_its_own() {
     let mut endpoint = (*stage.site.mcp[0]).clone();
     let limit = |per| config::Limit { per, rate: "1/h".parse().unwrap(), burst: 1 };
     let few = Policy { limits: vec![limit(config::LimitPer::Agent)], ..Policy::new("few", Require::Passport) };
-    endpoint.rules =
-        config::McpRules::new(vec![rule(config::RuleKind::Tool, "few_*", config::McpDemand::Policy(few.into()))]);
+    let few = Arc::new(few);
+    endpoint.rules = config::McpRules::new(
+        ["few_*", "other_*"]
+            .map(|tool| rule(config::RuleKind::Tool, tool, config::McpDemand::Policy(Arc::clone(&few))))
+            .into(),
+    );
     stage.site.mcp = vec![Arc::new(endpoint)];
     let send = |tool: &str| {
         let sent = stage.send(&Method::POST, &[], agent(&[]), &CALL.replace("search", tool));
@@ -326,6 +330,8 @@ fn the_limits_of_a_rule_count_calls_of_its_own() {
     assert!(header(&reply, &RETRY_AFTER).parse::<u64>().unwrap() > 3000);
     assert!(header(&reply, &HeaderName::from_static("ratelimit")).contains("agent"));
     assert_eq!(send("search").0, "goes on", "another tool's calls are not counted");
+    assert_eq!(send("other_a").0, "goes on", "nor are those of another rule with the policy");
+    assert_eq!(send("other_b").0, "429 deny rate_limited");
 }
 
 #[test]

@@ -150,6 +150,27 @@ fn what_is_not_listed_is_not_there_but_for_the_protocol_itself() {
 }
 
 #[test]
+fn where_rules_tell_things_apart_nothing_passes_that_they_cannot_see() {
+    let rules = vec![deny(RuleKind::Tool, "internal_*"), allow(RuleKind::Method, "x/known")];
+    let endpoint = endpoint(|endpoint| endpoint.rules = McpRules::new(rules));
+    for (method, expected) in [
+        ("x/invoke", "hidden"),
+        ("tasks/get", "hidden"),
+        ("tasks/list", "hidden"),
+        ("x/known", "allow passport"),
+        ("ping", "allow passport"),
+        ("server/discover", "allow passport"),
+        ("notifications/tasks/status", "allow passport"),
+    ] {
+        check(&endpoint, &[], &request(method, "{}"), expected);
+    }
+    let by_method = self::endpoint(|endpoint| endpoint.rules = McpRules::new(vec![deny(RuleKind::Method, "x/no")]));
+    for (method, expected) in [("x/no", "hidden"), ("x/invoke", "allow passport"), ("tasks/get", "allow passport")] {
+        check(&by_method, &[], &request(method, "{}"), expected);
+    }
+}
+
+#[test]
 fn of_several_resources_the_least_open_counts() {
     let endpoint =
         endpoint(|endpoint| endpoint.rules = McpRules::new(vec![deny(RuleKind::Resource, "file:///secret/*")]));
