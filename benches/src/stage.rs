@@ -100,6 +100,7 @@ impl Stage {
             identity: Some(identity),
             mode: Mode::Enforce,
             hidden_tools: None,
+            param_headers: None,
             elapsed: Duration::from_micros(self.played.fetch_add(1, Ordering::Relaxed)),
         };
         let mut edits = Edits::new();

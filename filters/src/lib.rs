@@ -65,8 +65,8 @@ pub use limiter::Limiter;
 pub use mcp::{
     AnswerFault, AnswerFilter, AnswerForm, CacheScope, Call, Change, DEFINITION_BYTES_MAX, Definition, Difference,
     Entry, Era, HiddenTools, Kind, Listed, MCP_PROTOCOL_VERSION, MCP_SESSION_ID, Malformed, McpRuling, McpSessions,
-    McpView, Message, NotAccepted, Part, Pin, PinVerdict, Pins, Sight, Unreadable, arguments_digest, differences,
-    has_token_in_query, mcp_methods, redacted_arguments, shown,
+    McpView, Message, NotAccepted, ParamHeaders, Part, Pin, PinVerdict, Pins, Sight, Unreadable, arguments_digest,
+    differences, has_token_in_query, mcp_methods, redacted_arguments, shown,
 };
 pub use page::help;
 pub use path::{Asks, check_bytes as check_path_bytes, is_own as is_own_path, judge as judge_path};

@@ -2,7 +2,7 @@
 //! of a server's answers is passed on.
 //!
 //! Reading order: `head` judges what comes before a body, `message` reads the body (`json` is its grammar, `method` knows the protocol's), `era` holds it
-//! against the headers, `rules` decides by what is configured (`uri` reads those of resources), `reply` is what the client is told, and `bind` ties sessions
+//! against the headers (`param_headers` those of arguments), `rules` decides by what is configured (`uri` reads those of resources), `reply` is what the client is told, and `bind` ties sessions
 //! of the origin to whom they were given. `call` is what is kept of a message, `edits` what changes of the headers. [`Chain`](crate::Chain) puts them in order.
 //!
 //! Of answers, `answer` takes what comes, `events` and `listing` read it (`object` is their JSON); `pins` remembers what
@@ -25,6 +25,7 @@ mod listing;
 mod message;
 mod method;
 mod object;
+mod param_headers;
 mod pins;
 mod reply;
 mod rules;
@@ -43,12 +44,14 @@ pub use listing::{CacheScope, Entry, Listed, Sight};
 pub use message::{Kind, Malformed, Message};
 pub use method::mcp_methods;
 pub use object::Unreadable;
+pub use param_headers::ParamHeaders;
 pub use pins::{Change, HiddenTools, NotAccepted, Pin, PinVerdict, Pins};
 pub use rules::{McpRuling, McpView};
 
 pub(crate) use edits::{Binding, McpEdits, SessionShown};
-pub(crate) use era::check as check_era;
+pub(crate) use era::{Mismatch, check as check_era};
 pub(crate) use head::METHODS;
 pub(crate) use head::judge as judge_head;
+pub(crate) use param_headers::check as check_params;
 pub(crate) use reply::{Told, challenge_scopes, metadata_url, tell};
 pub(crate) use rules::rule_on;

@@ -20,6 +20,7 @@ use crate::context::{Context, End};
 use crate::crawler_names::CrawlerNames;
 use crate::forwarded::Source;
 use crate::judge::Asked;
+use crate::mcp::Declared;
 use crate::mcp_pins::PinStore;
 use crate::metrics::Metrics;
 use crate::mode::Overrides;
@@ -78,6 +79,8 @@ pub(crate) struct Shared {
     pub(crate) audit: Audit,
     /// What is pinned of tools.
     pub(crate) pins: Arc<PinStore>,
+    /// What servers declare of headers that repeat arguments.
+    pub(crate) declared: Declared,
     pub(crate) ids: RequestIds,
     /// What operators said of modes.
     pub(crate) overrides: Arc<Overrides>,

@@ -22,9 +22,11 @@ use crate::{bounds, downstream};
 
 mod answers;
 mod body;
+mod declared;
 mod exchange;
 mod lists;
 
+pub(crate) use declared::Declared;
 pub(crate) use exchange::Exchange;
 use exchange::{Body, Held};
 
@@ -126,6 +128,7 @@ impl Gate {
             Pins::Enforce => self.shared().pins.hidden_at(&exchange.endpoint.resource),
             Pins::Off | Pins::Observe => None,
         };
+        let param_headers = self.shared().declared.at(&exchange.endpoint.resource);
         let request = Request {
             method: &header.method,
             host: &host,
@@ -141,6 +144,7 @@ impl Gate {
             mode: exchange.mode,
             elapsed: self.shared().started.elapsed(),
             hidden_tools: hidden.as_deref(),
+            param_headers: param_headers.as_deref(),
         };
         Some(ask(&site.chain, &at, edits))
     }

@@ -12,8 +12,8 @@ use super::Chain;
 use crate::limiter::Granted as Within;
 use crate::limits::whole_seconds;
 use crate::mcp::{
-    self, Binding, Call, Era, HeadRefusal, HiddenTools, MCP_SESSION_ID, McpEdits, McpRuling, Message, SessionShown,
-    Told,
+    self, Binding, Call, Era, HeadRefusal, HiddenTools, MCP_SESSION_ID, McpEdits, McpRuling, Message, Mismatch,
+    ParamHeaders, SessionShown, Told,
 };
 use crate::{Accepts, DecisionWord, Edits, Identity, Reason, Reply, Request, Verdict, cors, demands, refuse};
 
@@ -32,6 +32,8 @@ pub struct AtMcp<'a> {
     pub elapsed: Duration,
     /// Tools that their pins hide, where pins are enforced.
     pub hidden_tools: Option<&'a HiddenTools>,
+    /// What is known of headers that repeat arguments.
+    pub param_headers: Option<&'a ParamHeaders>,
 }
 
 /// What stands for a rule in the log where it is a tool's pin that hides it.
@@ -127,6 +129,7 @@ impl Chain {
             Message::read(body).map_err(|malformed| told(Reason::MessageInvalid, Told::Malformed(malformed)))?;
         progress.call = Some(Call::new(&message, Era::of(headers), body));
         let era = mcp::check_era(headers, &message)
+            .and_then(|era| check_params(at, era, &message).map(|()| era))
             .map_err(|mismatch| told(Reason::HeaderMismatch, Told::Mismatch(mismatch, &message)))?;
         let Some(identity) = at.identity else {
             // Where anybody is let through, there is nobody to rule on.
@@ -232,6 +235,16 @@ impl Chain {
     fn readable(&self, at: &AtMcp<'_>, mut reply: Reply) -> Reply {
         cors::allow(&self.site, at.request.headers, &mut reply);
         reply
+    }
+}
+
+/// Earlier revisions have no headers for arguments.
+fn check_params(at: &AtMcp<'_>, era: Era, message: &Message<'_>) -> Result<(), Mismatch> {
+    match (era, message.method.as_deref(), message.name.as_deref()) {
+        (Era::Stateless, Some("tools/call"), Some(tool)) => {
+            mcp::check_params(at.request.headers, at.param_headers, (tool, message.arguments))
+        }
+        (Era::Stateless | Era::Handshake, _, _) => Ok(()),
     }
 }
 

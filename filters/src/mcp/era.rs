@@ -55,6 +55,12 @@ pub(crate) enum Mismatch {
     Name,
     /// The name is not said.
     NoName,
+    /// An argument is another.
+    Param,
+    /// An argument is not said.
+    NoParam,
+    /// What should say an argument is not well encoded.
+    ParamForm,
 }
 
 impl Mismatch {
@@ -68,6 +74,9 @@ impl Mismatch {
             Self::NoMethod => "Header mismatch: Mcp-Method is missing",
             Self::Name => "Header mismatch: Mcp-Name does not match the name or URI of the body",
             Self::NoName => "Header mismatch: Mcp-Name is missing",
+            Self::Param => "Header mismatch: an Mcp-Param header does not match the arguments of the body",
+            Self::NoParam => "Header mismatch: the Mcp-Param header of an argument is missing",
+            Self::ParamForm => "Header mismatch: an Mcp-Param header is not well encoded",
         }
     }
 }
@@ -99,7 +108,7 @@ pub(crate) fn check(headers: &HeaderMap, message: &Message<'_>) -> Result<Era, M
 }
 
 /// What a header says; `None` where it carries a byte that none may, or is not well encoded.
-fn decoded(value: &HeaderValue) -> Option<String> {
+pub(super) fn decoded(value: &HeaderValue) -> Option<String> {
     let text = value.to_str().ok()?;
     let (start, end) = ENCODED;
     match text.strip_prefix(start).and_then(|rest| rest.strip_suffix(end)) {

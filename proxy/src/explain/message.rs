@@ -23,7 +23,7 @@ pub(super) fn judge(
     }
     let identity = explanation.decision.identity.clone();
     let (identity, elapsed) = (identity.as_ref(), Duration::ZERO);
-    let at = AtMcp { request, endpoint, identity, mode, elapsed, hidden_tools: None };
+    let at = AtMcp { request, endpoint, identity, mode, elapsed, hidden_tools: None, param_headers: None };
     let body = body.unwrap_or_default();
     let length = u64::try_from(body.len()).ok();
     let verdict = explanation.learn(chain.meet_mcp(&at, length, edits));

@@ -10,7 +10,7 @@ use http::{HeaderValue, Method};
 use pingora::http::{RequestHeader, ResponseHeader};
 
 use super::exchange::Exchange;
-use super::lists::{Conduct, Lists, ListsAsked};
+use super::lists::{Conduct, Lists, ListsAsked, Look};
 use crate::clock::now;
 use crate::context::Context;
 use crate::gate::Gate;
@@ -32,7 +32,8 @@ impl Gate {
         let view = identity.as_deref().map(|identity| McpView::new(endpoint, identity));
         let shows = |kind: RuleKind, name: &str| view.is_some_and(|view| view.shows(kind, name));
         let part = if end_of_stream { Part::Last } else { Part::Some };
-        lists.pass(body, part, (&shows, &self.shared().pins, now()))
+        let (pins, declared) = (&*self.shared().pins, &self.shared().declared);
+        lists.pass(body, part, Look { shows: &shows, pins, declared, now: now() })
     }
 
     /// What is left of an answer that ends in trailers: call it in `response_trailer_filter`, and return what it gives.

@@ -13,6 +13,7 @@ use passport::UnixTime;
 use pingora::http::ResponseHeader;
 use pingora::{Error, ErrorType};
 
+use super::declared::Declared;
 use crate::mcp_pins::PinStore;
 
 /// What says how a body was that is another now (RFC 9530, RFC 1864).
@@ -57,8 +58,15 @@ pub(crate) struct Lists {
     filter: Option<AnswerFilter>,
 }
 
-/// Whether a caller sees something of this kind and name.
-pub(crate) type Shows<'a> = dyn Fn(RuleKind, &str) -> bool + 'a;
+/// By what a list is looked at.
+#[derive(Clone, Copy)]
+pub(crate) struct Look<'a> {
+    /// Whether the caller sees something of this kind and name.
+    pub(crate) shows: &'a (dyn Fn(RuleKind, &str) -> bool + 'a),
+    pub(crate) pins: &'a PinStore,
+    pub(crate) declared: &'a Declared,
+    pub(crate) now: UnixTime,
+}
 
 impl Lists {
     pub(crate) const fn new(asked: ListsAsked) -> Self {
@@ -118,18 +126,13 @@ impl Lists {
     ///
     /// # Errors
     /// When nothing more of a stream can go on.
-    pub(crate) fn pass(
-        &mut self,
-        body: &mut Option<Bytes>,
-        part: Part,
-        (shows, pins, now): (&Shows<'_>, &PinStore, UnixTime),
-    ) -> pingora::Result<()> {
+    pub(crate) fn pass(&mut self, body: &mut Option<Bytes>, part: Part, look: Look<'_>) -> pingora::Result<()> {
         let Some(filter) = &mut self.filter else { return Ok(()) };
         let asked = &self.asked;
         let had_fault = filter.fault();
-        let mut judge = |entry: &Entry<'_>| judge(asked, entry, (shows, pins, now));
+        let mut judge = |entry: &Entry<'_>| judge(asked, entry, look);
         let out = filter.push(body.as_deref().unwrap_or_default(), part, &mut judge);
-        pins.settle();
+        look.pins.settle();
         if let (None, Some(fault)) = (had_fault, filter.fault()) {
             let endpoint = &*asked.endpoint.resource;
             match asked.conduct {
@@ -151,11 +154,14 @@ impl Lists {
 }
 
 /// Tools are remembered whoever asks, so that what one caller does not see is not new when another does.
-fn judge(asked: &ListsAsked, entry: &Entry<'_>, (shows, pins, now): (&Shows<'_>, &PinStore, UnixTime)) -> Sight {
+fn judge(asked: &ListsAsked, entry: &Entry<'_>, look: Look<'_>) -> Sight {
     let endpoint = &asked.endpoint;
+    if entry.listed == Listed::Tools {
+        look.declared.learn(&endpoint.resource, entry.name, entry.definition);
+    }
     let pinned = match (endpoint.pins, entry.listed) {
         (Pins::Observe | Pins::Enforce, Listed::Tools) => {
-            let verdict = pins.judge(&asked.site, &endpoint.resource, (entry.name, entry.definition), now);
+            let verdict = look.pins.judge(&asked.site, &endpoint.resource, (entry.name, entry.definition), look.now);
             match (endpoint.pins, verdict) {
                 (Pins::Off | Pins::Observe, _) | (Pins::Enforce, PinVerdict::New | PinVerdict::Same) => Sight::Shown,
                 (Pins::Enforce, PinVerdict::Changed | PinVerdict::NoRoom) => Sight::Hidden,
@@ -163,7 +169,7 @@ fn judge(asked: &ListsAsked, entry: &Entry<'_>, (shows, pins, now): (&Shows<'_>,
         }
         (Pins::Off, _) | (_, Listed::Resources | Listed::Templates | Listed::Prompts) => Sight::Shown,
     };
-    if shows(entry.listed.rule_kind(), entry.name) { pinned } else { Sight::Hidden }
+    if (look.shows)(entry.listed.rule_kind(), entry.name) { pinned } else { Sight::Hidden }
 }
 
 /// What a body says that it is.

@@ -77,10 +77,14 @@ async function read(request) {
 async function lax(request, response) {
   const body = JSON.parse(await read(request));
   const { method, params = {} } = body;
+  // The one argument of its tools that is to be repeated.
+  const region = params.arguments?.region;
+  const repeated = region ? { 'mcp-param-region': `=?base64?${Buffer.from(region).toString('base64')}?=` } : {};
   const name = params.name ?? params.uri;
   const version = params._meta?.['io.modelcontextprotocol/protocolVersion'];
+  if (!version) return legacy(request, response, body);
   const headers = { 'content-type': 'application/json', accept: 'application/json, text/event-stream' };
-  Object.assign(headers, { 'mcp-method': method, ...(version && { 'mcp-protocol-version': version }), ...(name && { 'mcp-name': name }) });
+  Object.assign(headers, { 'mcp-method': method, ...(version && { 'mcp-protocol-version': version }), ...(name && { 'mcp-name': name }), ...repeated });
   const reply = await modern.fetch(new Request('http://localhost/mcp', { method: 'POST', headers, body: JSON.stringify(body) }));
   response.writeHead(reply.status, Object.fromEntries(reply.headers));
   for await (const chunk of reply.body ?? []) response.write(chunk);

@@ -208,6 +208,7 @@ impl Stage {
             mode: self.site.mode,
             elapsed,
             hidden_tools,
+            param_headers: None,
         };
         let mut edits = Edits::new();
         let head = chain.meet_mcp(&at, Some(1), &mut edits);

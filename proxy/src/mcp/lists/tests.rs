@@ -11,6 +11,7 @@ const FILTERED: &str = r#"{"jsonrpc":"2.0","id":7,"result":{"tools":[{"name":"a"
 
 struct Rig {
     pins: PinStore,
+    declared: Declared,
     _folder: tempfile::TempDir,
 }
 
@@ -19,7 +20,7 @@ impl Rig {
         let folder = tempfile::tempdir().unwrap();
         let secret = Secret::open(None, folder.path()).unwrap();
         let files = Arc::new(StateFiles::new(folder.path().to_owned(), &secret));
-        Self { pins: PinStore::open(files), _folder: folder }
+        Self { pins: PinStore::open(files), declared: Declared::default(), _folder: folder }
     }
 
     /// What passes of a body that comes in two pieces.
@@ -27,12 +28,13 @@ impl Rig {
         let mut lists = Lists::new(asked);
         lists.begin(response).unwrap();
         let shows = |_: RuleKind, name: &str| name != "hidden";
-        let context: (&Shows<'_>, &PinStore, UnixTime) = (&shows, &self.pins, UnixTime::from_secs(1));
+        let (pins, declared, now) = (&self.pins, &self.declared, UnixTime::from_secs(1));
+        let look = Look { shows: &shows, pins, declared, now };
         let (first, second) = answer.as_bytes().split_at(answer.len() / 2);
         let mut passed = Vec::new();
         for (piece, part) in [(Some(first), Part::Some), (Some(second), Part::Some), (None, Part::Last)] {
             let mut body = piece.map(Bytes::copy_from_slice);
-            lists.pass(&mut body, part, context).unwrap();
+            lists.pass(&mut body, part, look).unwrap();
             passed.extend_from_slice(&body.unwrap_or_default());
         }
         String::from_utf8(passed).unwrap()
