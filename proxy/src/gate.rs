@@ -20,7 +20,7 @@ use crate::context::{Context, End};
 use crate::crawler_names::CrawlerNames;
 use crate::forwarded::Source;
 use crate::judge::Asked;
-use crate::mcp::Declared;
+use crate::mcp::{Declared, HeldMemory, InFlight};
 use crate::mcp_pins::PinStore;
 use crate::metrics::Metrics;
 use crate::mode::Overrides;
@@ -81,6 +81,10 @@ pub(crate) struct Shared {
     pub(crate) pins: Arc<PinStore>,
     /// What servers declare of headers that repeat arguments.
     pub(crate) declared: Declared,
+    /// Requests of MCP sessions that are not answered yet.
+    pub(crate) in_flight: InFlight,
+    /// What messages that are held may take together.
+    pub(crate) held_memory: HeldMemory,
     pub(crate) ids: RequestIds,
     /// What operators said of modes.
     pub(crate) overrides: Arc<Overrides>,
@@ -187,7 +191,7 @@ impl Gate {
             None => self.meet_mcp(session, context).await?,
         };
         let Some(reply) = reply else {
-            if session.is_upgrade_req() {
+            if session.is_upgrade_req() && !context.holds_a_message() {
                 session.set_read_timeout(Some(STREAM_SILENCE_MAX));
             }
             return Ok(false);

@@ -8,7 +8,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use config::{Mode, Pins};
-use filters::{Accepts, Asks, AtMcp, DecisionWord, McpOutcome, Reason, Reply, Request, Verdict};
+use filters::{
+    Accepts, Asks, AtMcp, DecisionWord, Era, Kind, MCP_SESSION_ID, McpOutcome, Reason, Reply, Request, Verdict,
+};
 use http::header::EXPECT;
 use http::{Method, Version};
 use pingora::http::{RequestHeader, ResponseHeader};
@@ -24,11 +26,15 @@ mod answers;
 mod body;
 mod declared;
 mod exchange;
+mod held_memory;
+mod in_flight;
 mod lists;
 
 pub(crate) use declared::Declared;
 pub(crate) use exchange::Exchange;
 use exchange::{Body, Held};
+pub(crate) use held_memory::HeldMemory;
+pub(crate) use in_flight::InFlight;
 
 /// Why a request is broken off whose answer stands ready.
 const REFUSED: &str = "the message is refused";
@@ -51,7 +57,7 @@ impl Gate {
             return Ok(None);
         }
         if !self.judges_messages() {
-            return Ok((mode == Mode::Enforce).then(|| unseen(session, context, &site)));
+            return Ok((mode == Mode::Enforce).then(|| turned_away(session, context, &site, Reason::MessageUnseen)));
         }
         let identity = context.decision().identity.clone();
         context.mcp = Some(Box::new(Exchange::new(endpoint, identity, mode)));
@@ -71,16 +77,22 @@ impl Gate {
         if session.get_header(EXPECT).is_some() {
             session.write_continue_response().await?;
         }
+        let share = self.shared().held_memory.take(length.unwrap_or(body::KEPT_BYTES_MAX));
+        let has_room = share.is_some();
         if let Some(exchange) = &mut context.mcp {
-            exchange.body = if is_too_long { Body::Passes } else { Body::Held(Held::begin()) };
+            (exchange.body, exchange.share) = (Body::Passes, share);
         }
-        if length.is_none() && mode == Mode::Enforce {
-            // Nor is anybody shown what an origin says before its answer, which may be before the verdict.
-            session.as_downstream_mut().set_ignore_info_resp(true);
-        }
-        match length {
-            Some(length) if !is_too_long => self.read_whole(session, context, &site, length).await,
-            Some(_) | None => Ok(None),
+        match (has_room, mode) {
+            _ if is_too_long => Ok(None),
+            (false, Mode::Enforce) => Ok(Some(turned_away(session, context, &site, Reason::Overloaded))),
+            (false, Mode::Observe | Mode::Off) => Ok(None),
+            (true, _) => match length {
+                Some(length) => self.read_whole(session, context, &site, length).await,
+                None => {
+                    hold(session, context);
+                    Ok(None)
+                }
+            },
         }
     }
 
@@ -108,6 +120,22 @@ impl Gate {
         if let Some(exchange) = &mut context.mcp {
             exchange.body = Body::Judged(message);
         }
+        context.learn(outcome).or_else(|| self.begin_flight(session, context, site))
+    }
+
+    /// Notes that the session of a request waits for its answer. `Some`: it does so already for one of the same id.
+    fn begin_flight(&self, session: &Session, context: &mut Context, site: &Arc<Site>) -> Option<Reply> {
+        let exchange = context.mcp.as_deref_mut()?;
+        let call = exchange.call.as_ref().filter(|call| call.era == Era::Handshake && call.kind == Kind::Request)?;
+        let (id, in_session) = (call.id.as_deref()?, session.get_header(MCP_SESSION_ID)?);
+        if exchange.mode != Mode::Enforce {
+            return None;
+        }
+        exchange.under_way = self.shared().in_flight.begin(in_session.as_bytes(), id);
+        if exchange.under_way.is_some() {
+            return None;
+        }
+        let outcome = self.ask(session, context, site, |chain, at, _| chain.refuse_id_in_use(at))?;
         context.learn(outcome)
     }
 
@@ -175,6 +203,10 @@ impl Gate {
             Body::Held(held) => {
                 held.take(body.take())?;
                 let is_too_long = held.bytes.len() > exchange.endpoint.body_bytes_max;
+                let has_room = exchange.share.as_mut().is_some_and(|share| share.grow_to(held.bytes.len()));
+                if !has_room && exchange.mode == Mode::Enforce {
+                    return Err(context.refuse(session, Reason::Overloaded));
+                }
                 match (is_too_long, end_of_stream) {
                     (false, false) => {
                         *body = Some(Bytes::new());
@@ -218,7 +250,8 @@ impl Gate {
     }
 
     /// The origin answers although it was sent no more than the head: what is left of the message is read, and judged
-    /// first. Nobody is shown an answer to what he may not ask.
+    /// first. Nobody is shown an answer to what he may not ask. Pingora does not send what was read here: an origin that
+    /// waits for it after the head of its answer waits in vain.
     pub(crate) async fn await_verdict(
         &self,
         session: &mut Session,
@@ -238,6 +271,9 @@ impl Gate {
             if held.bytes.len() > most {
                 return self.let_go_or_refuse(session, context).map(drop);
             }
+            if !exchange.share.as_mut().is_some_and(|share| share.grow_to(held.bytes.len())) {
+                return Err(context.refuse(session, Reason::Overloaded));
+            }
         }
         let message = held.bytes.split().freeze();
         self.judge_held(session, context, message)?;
@@ -249,9 +285,18 @@ impl Gate {
     }
 }
 
-/// The answer of a gate that would let pass what nobody has judged.
-fn unseen(session: &Session, context: &mut Context, site: &Site) -> Reply {
-    let reason = Reason::MessageUnseen;
+/// Holds back a message whose length is not known.
+fn hold(session: &mut Session, context: &mut Context) {
+    let Some(exchange) = &mut context.mcp else { return };
+    exchange.body = Body::Held(Held::begin());
+    if exchange.mode == Mode::Enforce {
+        // Nor is anybody shown what an origin says before its answer, which may be before the verdict.
+        session.as_downstream_mut().set_ignore_info_resp(true);
+    }
+}
+
+/// The answer to what nobody can judge here, or now.
+fn turned_away(session: &Session, context: &mut Context, site: &Site, reason: Reason) -> Reply {
     context.decision.word = reason.decision_word();
     context.decision.reason = Some(reason);
     refuse_form(Some(site), reason, context.request_id(), Accepts::of(&session.req_header().headers))
@@ -303,6 +348,11 @@ impl Context {
         if let Body::Held(held) = &mut exchange.body {
             held.bytes.clear();
         }
+    }
+
+    /// Whether a message is waited for: then its client may not be silent for as long as a stream may.
+    pub(crate) fn holds_a_message(&self) -> bool {
+        self.mcp.as_ref().is_some_and(|exchange| matches!(exchange.body, Body::Held(_)))
     }
 }
 

@@ -12,8 +12,8 @@ use super::Chain;
 use crate::limiter::Granted as Within;
 use crate::limits::whole_seconds;
 use crate::mcp::{
-    self, Binding, Call, Era, HeadRefusal, HiddenTools, MCP_SESSION_ID, McpEdits, McpRuling, Message, Mismatch,
-    ParamHeaders, SessionShown, Told,
+    self, Binding, Call, Era, HeadRefusal, HiddenTools, MCP_SESSION_ID, Malformed, McpEdits, McpRuling, Message,
+    Mismatch, ParamHeaders, SessionShown, Told,
 };
 use crate::{Accepts, DecisionWord, Edits, Identity, Reason, Reply, Request, Verdict, cors, demands, refuse};
 
@@ -84,6 +84,13 @@ impl Chain {
     pub fn refuse_long_message(&self, at: &AtMcp<'_>) -> McpOutcome {
         let turned = self.turn_away(at, Reason::MessageTooLarge, Reason::MessageTooLarge.meaning());
         outcome(at, Err(turned), Progress::default())
+    }
+
+    /// The answer to a request with the id of another that its session waits for: some servers would answer one of them
+    /// with what is for the other.
+    pub fn refuse_id_in_use(&self, at: &AtMcp<'_>) -> McpOutcome {
+        let reply = self.readable(at, mcp::tell(Told::Malformed(Malformed::IdInUse)));
+        outcome(at, Err(Turned { reason: Reason::MessageInvalid, reply }), Progress::default())
     }
 
     fn judge_head(

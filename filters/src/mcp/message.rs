@@ -47,6 +47,9 @@ pub enum Malformed {
     /// `params`, or one of them, is not what the method takes.
     #[error("`params` are not what the method takes")]
     Params,
+    /// A request of the same id is not answered yet.
+    #[error("a request of this session with this `id` is not answered yet")]
+    IdInUse,
 }
 
 impl Malformed {
@@ -66,6 +69,7 @@ impl Malformed {
             Self::Id => "`id` is neither a string nor a whole number.",
             Self::Shape => "The message is neither a request, a notification nor a response.",
             Self::Params => "`params` are not what the method takes.",
+            Self::IdInUse => "A request of this session with this `id` is not answered yet.",
         }
     }
 
@@ -74,9 +78,14 @@ impl Malformed {
         match self {
             Self::Encoding | Self::Syntax | Self::Surrogate | Self::TooDeep => -32700,
             Self::Params => -32602,
-            Self::Batch | Self::Duplicate | Self::LookAlike | Self::Nul | Self::Version | Self::Id | Self::Shape => {
-                -32600
-            }
+            Self::Batch
+            | Self::Duplicate
+            | Self::LookAlike
+            | Self::Nul
+            | Self::Version
+            | Self::Id
+            | Self::Shape
+            | Self::IdInUse => -32600,
         }
     }
 }

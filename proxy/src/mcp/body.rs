@@ -12,7 +12,7 @@ use pingora::{Error, ErrorType};
 use tokio::time::timeout;
 
 /// What Pingora keeps of a body (`BODY_BUF_LIMIT`). It reads no more than that at a time.
-const KEPT_BYTES_MAX: usize = 64 * 1024;
+pub(super) const KEPT_BYTES_MAX: usize = 64 * 1024;
 
 /// From a message's first byte to its last. Whoever is slower than this holds up memory, not a call.
 pub(super) const TIME_MAX: Duration = Duration::from_secs(60);

@@ -11,6 +11,8 @@ use pingora::proxy::Session;
 use tokio::time::{Instant, timeout_at};
 
 use super::body::{self, TIME_MAX};
+use super::held_memory::Share;
+use super::in_flight::UnderWay;
 use super::lists::Lists;
 use crate::audit::Arguments;
 
@@ -33,6 +35,10 @@ pub(crate) struct Exchange {
     pub(crate) lists: Option<Lists>,
     /// What the origin speaks.
     pub(crate) upstream: Version,
+    /// What the message takes of the memory for such.
+    pub(crate) share: Option<Share>,
+    /// The request, while its session waits for the answer.
+    pub(crate) under_way: Option<UnderWay>,
 }
 
 /// What becomes of a request's body.
@@ -57,7 +63,19 @@ pub(crate) struct Held {
 impl Exchange {
     pub(crate) const fn new(endpoint: Arc<McpEndpoint>, identity: Option<Arc<Identity>>, mode: Mode) -> Self {
         let (body, upstream) = (Body::Absent, Version::HTTP_11);
-        Self { endpoint, identity, mode, body, call: None, refusal: None, audited: None, lists: None, upstream }
+        Self {
+            endpoint,
+            identity,
+            mode,
+            body,
+            call: None,
+            refusal: None,
+            audited: None,
+            lists: None,
+            upstream,
+            share: None,
+            under_way: None,
+        }
     }
 
     /// What the audit says of the arguments of the call.
@@ -74,6 +92,7 @@ impl Exchange {
         if matches!(self.body, Body::Judged(_)) {
             self.audited = self.arguments();
             self.body = Body::Absent;
+            self.share = None;
         }
     }
 }

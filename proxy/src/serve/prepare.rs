@@ -21,7 +21,7 @@ use crate::crawler_names::CrawlerNames;
 use crate::gate::{Gate, Shared};
 use crate::issuer_api::client;
 use crate::issuer_link::Link;
-use crate::mcp::Declared;
+use crate::mcp::{Declared, HeldMemory, InFlight};
 use crate::mcp_pins::PinStore;
 use crate::metrics::Metrics;
 use crate::request_id::RequestIds;
@@ -70,6 +70,8 @@ pub(super) fn prepare(config: &config::Gateway, out: impl io::Write + Send + 'st
         audit: Audit::new(log.clone()),
         pins: Arc::clone(&ground.pins),
         declared: Declared::default(),
+        in_flight: InFlight::default(),
+        held_memory: HeldMemory::default(),
         log,
         ids: RequestIds::new(seed),
         overrides: Arc::clone(&ground.overrides),

@@ -64,8 +64,11 @@ fn a_token_counts_in_its_header_alone() {
     let before = scene.upstream.seen().len();
     let query = encoded(&[("access_token", &token)]);
     let request = http::request("POST", &format!("{}/mcp?{query}", scene.gateway.url));
-    let reply = request.header("Content-Type", "application/json").body(body.to_string()).send();
-    assert!([400, 401].contains(&reply.status), "{}", reply.status);
+    let request = request.header("Content-Type", "application/json").body(body.to_string());
+    // Refused even though a good one is where it belongs.
+    for (request, status) in [(request.clone(), 400), (request.bearer(&token), 400)] {
+        assert_eq!(request.send().status, status);
+    }
     let reply = scene.message(&body).bearer(&token).bearer(&token).send();
     assert!((400..500).contains(&reply.status), "twice: {}", reply.status);
     assert_eq!(scene.upstream.seen().len(), before);
@@ -75,11 +78,13 @@ fn a_token_counts_in_its_header_alone() {
 fn the_server_behind_sees_who_asks_and_never_the_token() {
     let scene = Scene::new();
     let token = signed_in(&scene, "mcp:read");
-    added(&scene.message(&call("add", &json!({ "a": 2, "b": 40 }))).bearer(&token).header("Lime-Agent-Id", "x").send());
+    let message = scene.message(&call("add", &json!({ "a": 2, "b": 40 }))).bearer(&token);
+    added(&message.header("Lime-Agent-Id", "x").header("DPoP", "eyJ.proof").send());
     let headers = scene.upstream.last()["headers"].clone();
     assert_eq!(headers["lime-agent-id"], forge::claims_of(&token)["sub"]);
     assert!(!headers.to_string().contains(&token), "{headers}");
     assert_eq!((headers.get("authorization"), headers.get("lime-authorization")), (None, None));
+    assert_eq!(headers.get("dpop"), None);
     assert_eq!((&headers["mcp-method"], &headers["mcp-name"]), (&json!("tools/call"), &json!("add")));
 }
 
@@ -124,6 +129,103 @@ fn a_list_is_made_for_each_caller_and_kept_by_none_in_between() {
     assert_eq!(result["cacheScope"], "private", "the server behind says public");
     assert!(!reply.text().contains("internal_reset"));
     assert!(reply.header("cache-control").is_some_and(|value| value.contains("private") || value.contains("no-store")));
+}
+
+#[test]
+fn no_other_path_leads_to_the_server() {
+    let scene = Scene::new();
+    let token = signed_in(&scene, "mcp:read");
+    let body = call("internal_reset", &json!({})).to_string();
+    for path in ["/MCP", "/mcp/x", "/Mcp/", "/", "/x", "/mcp2"] {
+        for request in [
+            http::request("POST", &format!("{}{path}", scene.gateway.url)),
+            http::request("POST", &format!("{}{path}", scene.gateway.url)).bearer(&token),
+        ] {
+            let reply = request.header("Content-Type", "application/json").body(&*body).send();
+            assert_eq!((reply.status, &reply.json()["reason"]), (404, &json!("not_found")), "{path}");
+        }
+    }
+    assert!(scene.upstream.seen().is_empty());
+    let open = "[[site.route]]\npath = \"/health\"\npolicy = \"open\"\n";
+    let scene = Scene::with(Setup { endpoint: open, site: "policy = \"open\"\n", ..Setup::default() });
+    let post = |path: &str| http::request("POST", &format!("{}{path}", scene.gateway.url)).body(&*body).send();
+    for path in ["/MCP", "/mcp/x", "/mcp/%2e%2e/mcp/x", "/%4dcp"] {
+        let reply = post(path);
+        assert_eq!((reply.status, &reply.json()["reason"]), (400, &json!("path_ambiguous")), "{path}");
+    }
+    assert!(scene.upstream.seen().is_empty());
+    post("/health");
+    assert_eq!(scene.upstream.seen().len(), 1, "what is said to be open is open");
+}
+
+/// A token of a machine of another owner.
+fn of_another_owner(scene: &Scene) -> String {
+    let agent = scene.issuer.agent(&scene.issuer.owner(), &[&scene.site.id]);
+    let client = scene.issuer.operate(&["client", "add", "--agent", &agent.id, "--name", "Machine"]);
+    let text = |name: &str| client[name].as_str().unwrap().to_owned();
+    lime_tests::records::secret(&text("client_secret"));
+    let fields = encoded(&[("grant_type", "client_credentials"), ("scope", "mcp:read"), ("resource", &scene.resource)]);
+    let secret = format!("{}:{}", text("client_id"), text("client_secret"));
+    let basic = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, secret);
+    let request = http::request("POST", &scene.oauth("token")).header("Authorization", format!("Basic {basic}"));
+    let reply = request.header("Content-Type", "application/x-www-form-urlencoded").body(fields).send();
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    reply.json()["access_token"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn two_callers_see_two_lists_at_the_same_time() {
+    let known = "[policy.known]\nrequire = \"passport\"\nowners = { allow = [\"OWNER_ID\"] }\n\
+                 [[site.mcp.rule]]\ntool = \"slow\"\npolicy = \"known\"\n";
+    let scene = Scene::with(Setup { endpoint: known, ..Setup::default() });
+    let (stranger, known) = (of_another_owner(&scene), signed_in(&scene, "mcp:read"));
+    let sees_slow = |token: &str| {
+        let result = answer(&scene.say(token, &request("tools/list", &json!({}))))["result"].clone();
+        assert_eq!(result["cacheScope"], "private");
+        result["tools"].as_array().unwrap().iter().any(|tool| tool["name"] == "slow")
+    };
+    for _ in 0..3 {
+        assert_eq!((sees_slow(&stranger), sees_slow(&known)), (false, true));
+        assert_eq!((sees_slow(&known), sees_slow(&stranger)), (true, false));
+    }
+    let slow = call("slow", &json!({ "times": 1, "every": 1 }));
+    assert_eq!(answer(&scene.say(&stranger, &slow))["error"]["code"], -32602);
+    assert_eq!(answer(&scene.say(&known, &slow))["result"]["content"][0]["text"], "done");
+}
+
+#[test]
+fn resources_prompts_and_methods_have_rules_as_tools_do() {
+    let rules = "[[site.mcp.rule]]\nresource = \"test://static-*\"\ndeny = true\n\
+                 [[site.mcp.rule]]\nprompt = \"test_*\"\ndeny = true\n\
+                 [[site.mcp.rule]]\nmethod = \"completion/complete\"\ndeny = true\n";
+    let scene = Scene::with(Setup { endpoint: rules, ..Setup::default() });
+    let token = signed_in(&scene, "mcp:read");
+    let ask = |method: &str, params: serde_json::Value| answer(&scene.say(&token, &request(method, &params)));
+    let listed = |method: &str, list: &str, name: &str| -> Vec<String> {
+        let found = ask(method, json!({}))["result"][list].as_array().unwrap().clone();
+        found.iter().map(|one| one[name].as_str().unwrap().to_owned()).collect()
+    };
+    let resources = listed("resources/list", "resources", "uri");
+    assert!(resources.iter().all(|uri| !uri.starts_with("test://static-")), "{resources:?}");
+    assert!(resources.contains(&"note://1".to_owned()), "{resources:?}");
+    assert_eq!(ask("resources/read", json!({ "uri": "note://1" }))["result"]["contents"][0]["text"], "buy milk");
+    let prompts = listed("prompts/list", "prompts", "name");
+    assert_eq!(prompts, ["summarise"]);
+    assert!(ask("prompts/get", json!({ "name": "summarise", "arguments": { "note": "1" } })).get("result").is_some());
+    let before = scene.upstream.seen().len();
+    for (method, params) in [
+        ("resources/read", json!({ "uri": "test://static-text" })),
+        ("resources/read", json!({ "uri": "TEST://Static-text" })),
+        ("prompts/get", json!({ "name": "test_simple_prompt" })),
+        (
+            "completion/complete",
+            json!({ "ref": { "type": "ref/prompt", "name": "test_simple_prompt" }, "argument": { "name": "a", "value": "" } }),
+        ),
+        ("x/invoke", json!({})),
+    ] {
+        assert!(ask(method, params).get("error").is_some(), "{method}");
+    }
+    assert_eq!(scene.upstream.seen().len(), before, "none of it was asked");
 }
 
 #[test]

@@ -274,7 +274,7 @@ fn a_program_gives_back_what_it_got_for_itself() {
     added(&scene.add(&token));
     assert_eq!(with_secret(&scene, "revoke", &machine, &[("token", &token)]).status, 200);
     until("the access token is refused", || scene.add(&token).status == 401);
-    let stranger = (machine.0.clone(), format!("cs_{}", "A".repeat(43)));
+    let stranger = (machine.0, format!("cs_{}", "A".repeat(43)));
     refused(&with_secret(&scene, "revoke", &stranger, &[("token", &token)]), 401, "invalid_client");
 }
 

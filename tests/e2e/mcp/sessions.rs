@@ -103,3 +103,23 @@ fn a_session_ends_when_its_client_says_so() {
     assert_eq!(delete.header("Mcp-Session-Id", &session).send().status, 200);
     until("it is gone", || message(&scene, &token, Some(&session), &call("add")).send().status == 404);
 }
+
+#[test]
+fn an_id_is_used_once_at_a_time_so_that_no_answer_comes_to_another_request() {
+    let scene = Scene::new();
+    let token = Client::register(&scene).tokens(&scene, "mcp:read").access;
+    let session = opened(&scene, &token);
+    let mut slow = call("slow");
+    slow["id"] = json!(9);
+    slow["params"]["arguments"] = json!({ "times": 300, "every": 100 });
+    let (head, stream) = message(&scene, &token, Some(&session), &slow).open();
+    assert_eq!(head.status, 200);
+    let list = |id: Value| json!({ "jsonrpc": "2.0", "id": id, "method": "tools/list" });
+    for id in [json!(9), json!("9")] {
+        let reply = message(&scene, &token, Some(&session), &list(id.clone())).send();
+        assert_eq!((reply.status, &reply.json()["error"]["code"]), (400, &json!(-32600)), "{id}");
+    }
+    assert_eq!(message(&scene, &token, Some(&session), &list(json!(10))).send().status, 200);
+    drop(stream);
+    until("the call is over", || message(&scene, &token, Some(&session), &list(json!(9))).send().status == 200);
+}
