@@ -1,9 +1,11 @@
 //! Messages of the Model Context Protocol: what one says, whether it says it in one way only, and who may send it; and what
 //! of a server's answers is passed on.
 //!
-//! Reading order: `head` judges what comes before a body, `message` reads the body (`json` is its grammar, `method` knows the protocol's), `era` holds it
-//! against the headers (`param_headers` those of arguments), `rules` decides by what is configured (`uri` reads those of resources), `reply` is what the client is told, and `bind` ties sessions
-//! of the origin to whom they were given. `call` is what is kept of a message, `edits` what changes of the headers. [`Chain`](crate::Chain) puts them in order.
+//! Reading order: `head` judges what comes before a body; `message` reads the body (`json` is its grammar, `method` knows
+//! the methods there are, `case` names that look alike); `era` holds it against the headers, `param_headers` those that
+//! repeat arguments; `rules` decides by what is configured (`uri` reads those of resources); `reply` is what the client is
+//! told, `bind` ties sessions of the origin to whom they were given, `edits` is what changes of the headers, and `call` what
+//! is kept of a message. [`Chain`](crate::Chain) puts them in order.
 //!
 //! Of answers, `answer` takes what comes, `events` and `listing` read it (`object` is their JSON); `pins` remembers what
 //! tools were (`definition` is what one is compared by), and `difference` says what became of one. `arguments` is what may
