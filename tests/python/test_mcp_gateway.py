@@ -57,6 +57,19 @@ def test_an_agent_uses_the_tools_it_may(agent: Registered) -> None:
     run(test())
 
 
+def test_an_agent_whose_token_has_ended_asks_for_another(agent: Registered) -> None:
+    async def test() -> None:
+        async with agent_client(agent) as client:
+            await adds(client)
+            first = claims_of((await client.get_mcp_access_token(TOOLS)).access_token)
+            await asyncio.sleep(max(0.0, first["exp"] - time.time()) + 1)
+            await adds(client)
+            second = claims_of((await client.get_mcp_access_token(TOOLS)).access_token)
+            assert second["exp"] > first["exp"] and second["sub"] == first["sub"]
+
+    run(test())
+
+
 def test_a_tool_that_wants_a_scope_is_not_for_a_token_that_has_none(agent: Registered) -> None:
     came: list[str] = []
 

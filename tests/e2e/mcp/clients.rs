@@ -1,6 +1,6 @@
 //! Real clients, unmodified: each discovers, registers, is let in by the owner, calls tools, steps up, refreshes, revokes.
 
-use lime_tests::{lime, node, python};
+use lime_tests::{IssuerSetup, lime, node, python};
 
 use super::client::Client;
 use super::scene::{Scene, Setup};
@@ -111,7 +111,8 @@ fn a_program_comes_in_with_a_secret_or_a_key_of_its_own() {
 fn the_lime_sdks_find_their_way_with_tokens_for_a_domain() {
     // A name, because the agent SDK asks for no token for an address; of https, because the issuer knows no other
     // resources away from this machine. What stands before the gateway takes the TLS off.
-    let scene = Scene::with(Setup { url: Some("https://tools.lime.test"), ..Setup::default() });
+    let issuer = IssuerSetup::default().setting("access_token_ttl = \"31s\"");
+    let scene = Scene::with(Setup { issuer, url: Some("https://tools.lime.test"), ..Setup::default() });
     let token = Client::register(&scene).tokens(&scene, "mcp:read").access;
     let lime = lime([""; 0]);
     let known = [

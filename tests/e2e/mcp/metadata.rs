@@ -53,6 +53,9 @@ fn the_issuer_tells_of_itself_where_every_client_looks() {
     for endpoint in ["authorization_endpoint", "token_endpoint", "registration_endpoint", "revocation_endpoint"] {
         assert!(found[endpoint].as_str().is_some_and(|url| url.starts_with(issuer.as_str())), "{endpoint}: {found}");
     }
+    assert!(has("scopes_supported", "offline_access"), "{found}");
+    let inserted = format!("{issuer}/.well-known/oauth-authorization-server/api/v1/modules/oauth");
+    assert_eq!(document(&inserted), found, "where those look who take the endpoints' path for the issuer's");
     let alias = document(&format!("{issuer}/.well-known/openid-configuration"));
     assert_eq!((&alias["issuer"], &alias["token_endpoint"]), (&found["issuer"], &found["token_endpoint"]));
 }

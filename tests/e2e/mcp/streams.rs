@@ -7,7 +7,7 @@ use lime_tests::{IssuerSetup, until, within};
 use serde_json::{Value, json};
 
 use super::client::{Client, Tokens};
-use super::scene::{Scene, Setup, call};
+use super::scene::{Scene, Setup, call, request};
 
 /// The shortest life that the issuer gives to an access token.
 const TTL: Duration = Duration::from_secs(31);
@@ -84,4 +84,24 @@ fn a_stream_ends_when_its_grant_is_revoked() {
     let after = last - revoked.expect("five events");
     assert!(after < Duration::from_secs(5), "{after:?}");
     within(Duration::from_secs(2), "the token is refused", || (scene.add(&tokens.access).status == 401).then_some(()));
+}
+
+#[test]
+fn a_subscription_ends_when_its_grant_is_revoked() {
+    let scene = Scene::new();
+    let client = Client::register(&scene);
+    let tokens = client.tokens(&scene, "mcp:read");
+    let body = request("subscriptions/listen", &json!({ "notifications": { "toolsListChanged": true } }));
+    let (head, mut reader) = scene.message(&body).bearer(&tokens.access).open();
+    assert_eq!(head.status, 200, "{head:?}");
+    assert!(head.header("content-type").unwrap().starts_with("text/event-stream"));
+    let mut line = String::new();
+    assert!(reader.read_line(&mut line).is_ok_and(|read| read > 0), "it is told that it listens");
+    let revoked = Instant::now();
+    assert_eq!(client.revoke(&scene, &tokens.refresh).status, 200);
+    while reader.read_line(&mut line).is_ok_and(|read| read > 0) {
+        line.clear();
+    }
+    assert!(revoked.elapsed() < Duration::from_secs(8), "{:?}", revoked.elapsed());
+    until("the server behind notices", || scene.upstream.seen().iter().any(|seen| seen["aborted"] == true));
 }

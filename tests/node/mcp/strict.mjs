@@ -2,6 +2,7 @@
 // the access token by RFC 9068 among them; npm openid-client reads the metadata.
 import * as oauth from 'oauth4webapi';
 import * as openid from 'openid-client';
+import { clientDocument } from './client_document.mjs';
 import { OwnerBrowser } from './owner_browser.mjs';
 import { assert, eventually, given, step, tell } from './story.mjs';
 
@@ -121,6 +122,73 @@ async function challenged(run) {
   return { status: error.status, ...error.cause[0].parameters };
 }
 
+/** A code, and what it was redeemed for; `redeem` shows it again. */
+async function granted(server, client, target, more = {}) {
+  const verifier = oauth.generateRandomCodeVerifier();
+  const [state, challenge] = [oauth.generateRandomState(), await oauth.calculatePKCECodeChallenge(verifier)];
+  const query = await browser().authorize(request(server, client, { challenge, state, ...more }));
+  const parameters = oauth.validateAuthResponse(server, client, query, state);
+  const redeem = () =>
+    oauth.authorizationCodeGrantRequest(server, client, oauth.None(), parameters, redirect_uri, verifier, target);
+  return { redeem, tokens: await oauth.processAuthorizationCodeResponse(server, client, await redeem()) };
+}
+
+/** The parameters of the challenge that a token is refused with; nothing while it is not. */
+const refusedAt = (url, token) =>
+  asks(url, token).then(
+    () => undefined,
+    () => challenged(() => asks(url, token)),
+  );
+
+/** The whole way of a client, from its first code to the replay that ends it. */
+async function goes(server, client, url) {
+  const target = { additionalParameters: { resource: url }, ...insecure };
+  const { tokens } = await step('authorize and redeem the code', () => granted(server, client, target));
+  const claims = await step('judge the token by RFC 9068', () => judged(server, url, tokens.access_token));
+  assert.equal(claims.client_id, client.client_id);
+  await step('use it', async () => assert.equal((await (await asks(url, tokens.access_token)).json()).result.content[0].text, '42'));
+  const scope = await step('be told which scope is missing', async () => {
+    const told = await challenged(() => asks(url, tokens.access_token, 'delete_note', { id: '1' }));
+    assert.deepEqual([told.status, told.error, told.scope.split(' ').sort()], [403, 'insufficient_scope', ['mcp:read', 'mcp:write']]);
+    assert.ok(told.resource_metadata);
+    return told.scope;
+  });
+  await step('step up, and revoke what that gave', async () => {
+    const { tokens: wider } = await granted(server, client, target, { scope });
+    const deleted = await (await asks(url, wider.access_token, 'delete_note', { id: '1' })).json();
+    assert.equal(deleted.result.content[0].text, 'deleted 1');
+    await oauth.processRevocationResponse(
+      await oauth.revocationRequest(server, client, oauth.None(), wider.refresh_token, insecure),
+    );
+    const told = await eventually('its access token is refused', () => refusedAt(url, wider.access_token));
+    assert.deepEqual([told.status, told.error], [401, 'invalid_token']);
+    const reply = await oauth.refreshTokenGrantRequest(server, client, oauth.None(), wider.refresh_token, target);
+    await assert.rejects(oauth.processRefreshTokenResponse(server, client, reply), { error: 'invalid_grant' });
+  });
+  // Revoking one grant of an agent shuts out what it was given before: a new one begins here.
+  const { redeem, tokens: later } = await step('authorize again', () => granted(server, client, target));
+
+  const refreshed = await step('refresh', async () => {
+    const reply = await oauth.refreshTokenGrantRequest(server, client, oauth.None(), later.refresh_token, target);
+    return oauth.processRefreshTokenResponse(server, client, reply);
+  });
+  assert.notEqual(refreshed.refresh_token, later.refresh_token);
+  await judged(server, url, refreshed.access_token);
+
+  await step('replay the code, and lose everything', async () => {
+    await assert.rejects(oauth.processAuthorizationCodeResponse(server, client, await redeem()), { error: 'invalid_grant' });
+    const told = await eventually('its tokens are refused', () => refusedAt(url, refreshed.access_token));
+    assert.deepEqual([told.status, told.error], [401, 'invalid_token']);
+    const reply = await oauth.refreshTokenGrantRequest(server, client, oauth.None(), refreshed.refresh_token, target);
+    await assert.rejects(oauth.processRefreshTokenResponse(server, client, reply), { error: 'invalid_grant' });
+  });
+  await step('revoke what is unknown: no news (RFC 7009 section 2.2)', async () => {
+    for (const token of [refreshed.refresh_token, refreshed.access_token, 'nonsense']) {
+      await oauth.processRevocationResponse(await oauth.revocationRequest(server, client, oauth.None(), token, insecure));
+    }
+  });
+}
+
 tell('oauth4webapi and openid-client', async () => {
   const url = given('MCP_URL');
   const server = await step('discover the resource and its authorization server', () => discovered(url));
@@ -145,45 +213,15 @@ tell('oauth4webapi and openid-client', async () => {
     assert.equal(await toldOf(server, client, { code_challenge_method: undefined }), 'invalid_request');
   });
 
-  const verifier = oauth.generateRandomCodeVerifier();
-  const [state, challenge] = [oauth.generateRandomState(), await oauth.calculatePKCECodeChallenge(verifier)];
-  const query = await step('authorize', () => browser().authorize(request(server, client, { challenge, state })));
-  const parameters = oauth.validateAuthResponse(server, client, query, state);
-  const target = { additionalParameters: { resource: url }, ...insecure };
-  const redeem = (secret) =>
-    oauth.authorizationCodeGrantRequest(server, client, oauth.None(), parameters, redirect_uri, secret, target);
-  const tokens = await step('redeem the code', async () =>
-    oauth.processAuthorizationCodeResponse(server, client, await redeem(verifier)),
-  );
-  const claims = await step('judge the token by RFC 9068', () => judged(server, url, tokens.access_token));
-  assert.equal(claims.client_id, client.client_id);
-  await step('use it', async () => assert.equal((await (await asks(url, tokens.access_token)).json()).result.content[0].text, '42'));
-  await step('be told which scope is missing', async () => {
-    const told = await challenged(() => asks(url, tokens.access_token, 'delete_note', { id: '1' }));
-    assert.deepEqual([told.status, told.error, told.scope.split(' ').sort()], [403, 'insufficient_scope', ['mcp:read', 'mcp:write']]);
-    assert.ok(told.resource_metadata);
+  await goes(server, client, url);
+  const document = await clientDocument({
+    client_name: 'A strict client of the web',
+    redirect_uris: [redirect_uri],
+    grant_types: ['authorization_code', 'refresh_token'],
+    response_types: ['code'],
+    token_endpoint_auth_method: 'none',
   });
-
-  const refreshed = await step('refresh', async () => {
-    const reply = await oauth.refreshTokenGrantRequest(server, client, oauth.None(), tokens.refresh_token, target);
-    return oauth.processRefreshTokenResponse(server, client, reply);
-  });
-  assert.notEqual(refreshed.refresh_token, tokens.refresh_token);
-  await judged(server, url, refreshed.access_token);
-
-  await step('replay the code, and lose everything', async () => {
-    await assert.rejects(oauth.processAuthorizationCodeResponse(server, client, await redeem(verifier)), { error: 'invalid_grant' });
-    const told = await eventually('its tokens are refused', async () => {
-      return asks(url, refreshed.access_token).then(() => undefined, () => challenged(() => asks(url, refreshed.access_token)));
-    });
-    assert.deepEqual([told.status, told.error], [401, 'invalid_token']);
-    const reply = await oauth.refreshTokenGrantRequest(server, client, oauth.None(), refreshed.refresh_token, target);
-    await assert.rejects(oauth.processRefreshTokenResponse(server, client, reply), { error: 'invalid_grant' });
-  });
-  await step('revoke what is unknown: no news (RFC 7009 section 2.2)', async () => {
-    for (const token of [refreshed.refresh_token, refreshed.access_token, 'nonsense']) {
-      await oauth.processRevocationResponse(await oauth.revocationRequest(server, client, oauth.None(), token, insecure));
-    }
-  });
-  return 'metadata, errors, RFC 9068 token, refresh, replay, revocation';
+  await step('the same as a client that is a document', () => goes(server, { client_id: document.url }, url));
+  assert.equal(document.fetched, 1);
+  return 'metadata, errors, and twice: RFC 9068 token, step-up, refresh, replay, revocation';
 });
