@@ -44,7 +44,7 @@ async fn shown(service: &Service, headers: &HeaderMap) -> Result<Response, Refus
         issuer: service.issuer.clone(),
         owner: owner.name,
         consents: lines.collect(),
-        csrf: service.csrf.token(&owner.session),
+        csrf: service.csrf.token(&owner.session, ""),
     };
     Ok(page.into_response())
 }
@@ -71,7 +71,7 @@ pub(crate) async fn withdraw(State(service): State<Arc<Service>>, headers: Heade
 
 async fn withdrawn(service: &Service, headers: &HeaderMap, body: Body) -> Result<Response, Refusal> {
     let said = Parameters::of_form(body).await?;
-    let owner = match answered(service, headers, said.field("csrf")?, UnixMillis::now()).await? {
+    let owner = match answered(service, headers, (said.field("csrf")?, ""), UnixMillis::now()).await? {
         Answered::By(owner) => owner,
         Answered::NoLonger => {
             return Ok(sign_in::page(service, headers, HERE, None, Some(SignInNotice::Ended)));

@@ -70,7 +70,7 @@ async fn tried(service: &Service, headers: &HeaderMap, body: Body) -> Result<Res
     let now = UnixMillis::now();
     let (user, password, next) = (said.field("user")?, said.field("password")?, safe(said.field("next")?));
     let form = cookies::form(headers, &service.issuer).unwrap_or_default();
-    if !same_origin(headers, &service.issuer) || !service.csrf.check(form, said.field("csrf")?) {
+    if !same_origin(headers, &service.issuer) || !service.csrf.check(form, "", said.field("csrf")?) {
         return Ok(again(service, headers, next, user, SignInNotice::Stale));
     }
     let (found, locked_until) = known(service, user).await?;
@@ -122,7 +122,7 @@ pub(crate) async fn sign_out(State(service): State<Arc<Service>>, headers: Heade
 async fn signed_out(service: &Service, headers: &HeaderMap, body: Body) -> Result<Response, Refusal> {
     let said = Parameters::of_form(body).await?;
     let session = cookies::session(headers, &service.issuer).unwrap_or_default();
-    if !same_origin(headers, &service.issuer) || !service.csrf.check(session, said.field("csrf")?) {
+    if !same_origin(headers, &service.issuer) || !service.csrf.check(session, "", said.field("csrf")?) {
         return Ok(Problem::forged(service.issuer.clone()).into_response());
     }
     if let Some(hash) = TokenHash::presented(session, Holder::OwnerSession) {
@@ -156,7 +156,7 @@ fn respond(service: &Service, headers: &HeaderMap, page: SignIn) -> Response {
     let Some(form) = known.or_else(csrf::fresh) else {
         return Refusal::OwnerAuthUnavailable.into_response();
     };
-    let mut response = SignIn { csrf: service.csrf.token(&form), ..page }.into_response();
+    let mut response = SignIn { csrf: service.csrf.token(&form, ""), ..page }.into_response();
     response.headers_mut().append(header::SET_COOKIE, cookies::set_form(&service.issuer, &form));
     response
 }

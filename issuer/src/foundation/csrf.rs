@@ -23,16 +23,17 @@ impl Csrf {
         Self { key: hmac::Key::new(HMAC_SHA256, &key) }
     }
 
-    /// The token for forms in the browser with this cookie.
-    pub(crate) fn token(&self, session: &str) -> String {
-        URL_SAFE_NO_PAD.encode(hmac::sign(&self.key, &authenticated(session)))
+    /// The token for a form in the browser with this cookie. `about`: what the form is about, where it is about one thing.
+    pub(crate) fn token(&self, session: &str, about: &str) -> String {
+        URL_SAFE_NO_PAD.encode(hmac::sign(&self.key, &authenticated(session, about)))
     }
 
-    /// Whether `token` came in a form that was made for the browser with this cookie. Takes as long for every wrong one.
-    pub(crate) fn check(&self, session: &str, token: &str) -> bool {
+    /// Whether `token` came in a form that was made for the browser with this cookie, about this. Takes as long for every
+    /// wrong one.
+    pub(crate) fn check(&self, session: &str, about: &str, token: &str) -> bool {
         let Ok(tag) = URL_SAFE_NO_PAD.decode(token) else { return false };
         // A browser without the cookie is bound to nothing.
-        !session.is_empty() && hmac::verify(&self.key, &authenticated(session), &tag).is_ok()
+        !session.is_empty() && hmac::verify(&self.key, &authenticated(session, about), &tag).is_ok()
     }
 }
 
@@ -42,8 +43,9 @@ impl std::fmt::Debug for Csrf {
     }
 }
 
-fn authenticated(session: &str) -> Vec<u8> {
-    [PURPOSE, session.as_bytes()].concat()
+/// No cookie of ours has a line end in it.
+fn authenticated(session: &str, about: &str) -> Vec<u8> {
+    [PURPOSE, session.as_bytes(), b"\n", about.as_bytes()].concat()
 }
 
 /// What the form to sign in is bound to, in a browser that has no session yet. `None` when the system gives no randomness.
@@ -59,16 +61,18 @@ mod tests {
 
     #[track_caller]
     fn check(csrf: &Csrf, session: &str, token: &str, expected: bool) {
-        assert_eq!(csrf.check(session, token), expected, "{token:?} for {session:?}");
+        assert_eq!(csrf.check(session, "", token), expected, "{token:?} for {session:?}");
     }
 
     #[test]
     fn a_token_counts_for_its_own_session_alone() {
         let csrf = Csrf::new([7; 32]);
-        let token = csrf.token("os_a");
+        let token = csrf.token("os_a", "");
         check(&csrf, "os_a", &token, true);
         check(&csrf, "os_b", &token, false);
         check(&csrf, "os_", &token, false);
+        check(&csrf, "os_a", &csrf.token("os_a", "client-1"), false);
+        assert!(!csrf.check("os_a", "client-1", &token), "nor for another form of it");
         check(&Csrf::new([8; 32]), "os_a", &token, false);
         check(&Csrf::new([7; 32]), "os_a", &token, true);
     }
@@ -76,7 +80,7 @@ mod tests {
     #[test]
     fn a_token_that_was_touched_is_refused() {
         let csrf = Csrf::new([7; 32]);
-        let token = csrf.token("os_a");
+        let token = csrf.token("os_a", "");
         let (cut, longer) = (token.get(1..).unwrap(), format!("{token}A"));
         for wrong in ["", "x", cut, &longer, &token.to_uppercase(), &format!("{token}="), " ", "\u{e9}"] {
             check(&csrf, "os_a", wrong, false);
@@ -86,7 +90,7 @@ mod tests {
     #[test]
     fn a_browser_without_a_session_has_no_token() {
         let csrf = Csrf::new([7; 32]);
-        check(&csrf, "", &csrf.token(""), false);
+        check(&csrf, "", &csrf.token("", ""), false);
         check(&csrf, "", "", false);
     }
 

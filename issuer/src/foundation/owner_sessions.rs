@@ -33,15 +33,15 @@ pub(crate) enum Answered {
     Forged,
 }
 
-/// Whose answer a form is that holds `csrf`.
+/// Whose answer a form is that holds `csrf`. `about`: see [`Csrf::token`](super::csrf::Csrf::token).
 pub(crate) async fn answered(
     service: &Service,
     headers: &HeaderMap,
-    csrf: &str,
+    (csrf, about): (&str, &str),
     now: UnixMillis,
 ) -> Result<Answered, Refusal> {
     let Some(owner) = signed_in(service, headers, now).await? else { return Ok(Answered::NoLonger) };
-    let is_ours = same_origin(headers, &service.issuer) && service.csrf.check(&owner.session, csrf);
+    let is_ours = same_origin(headers, &service.issuer) && service.csrf.check(&owner.session, about, csrf);
     Ok(if is_ours { Answered::By(owner) } else { Answered::Forged })
 }
 

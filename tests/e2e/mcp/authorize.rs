@@ -242,10 +242,15 @@ fn a_decision_counts_only_from_the_page_that_asked() {
     let mut wrong = without.clone();
     wrong.push(("csrf".to_owned(), "nonsense".to_owned()));
     let (_, other) = Browser::default().asked(&client.url(&scene, &[]));
+    // That of another client's page, in the same browser.
+    let (_, others) = browser.asked(&Client::register(&scene).url(&scene, &[]));
+    let of_another = others.filled(Some(("decision", "allow"))).into_iter().find(|(name, _)| name == "csrf").unwrap();
+    let exchanged: Vec<_> = without.iter().cloned().chain([of_another]).collect();
     let own = scene.issuer.url.as_str();
     let attempts = [
         (own, "same-origin", &without),
         (own, "same-origin", &wrong),
+        (own, "same-origin", &exchanged),
         ("https://evil.example", "cross-site", &allow),
         (own, "cross-site", &allow),
         ("null", "cross-site", &allow),

@@ -37,7 +37,7 @@ pub(crate) async fn consent(State(service): State<Arc<Service>>, headers: Header
 async fn decided(service: &Service, headers: &HeaderMap, body: Body) -> Result<Response, Refusal> {
     let said = Parameters::of_form(body).await?;
     let now = UnixMillis::now();
-    let owner = match answered(service, headers, said.field("csrf")?, now).await? {
+    let owner = match answered(service, headers, (said.field("csrf")?, &about(&said)), now).await? {
         Answered::By(owner) => owner,
         Answered::NoLonger => return Ok(Problem::session_ended(service.issuer.clone()).into_response()),
         Answered::Forged => return Ok(Problem::forged(service.issuer.clone()).into_response()),
@@ -163,9 +163,15 @@ pub(super) fn page(
         agent: before.map(|consent| consent.agent.to_string()),
         remember,
         carried: parameters.only(&CARRIED),
-        csrf: service.csrf.token(&owner.session),
+        csrf: service.csrf.token(&owner.session, &about(parameters)),
     }
     .into_response()
+}
+
+/// What a page shows and its form says again: an answer to one is none to another, of whichever client.
+fn about(parameters: &Parameters) -> String {
+    let carried = parameters.only(&CARRIED);
+    carried.iter().map(|(name, value)| format!("{name} {} {value}\n", value.len())).collect()
 }
 
 fn destination(asked: &Asked) -> Destination {
