@@ -69,8 +69,9 @@ impl Store {
         self.database.row(sql, &values).await?.map(record).transpose()
     }
 
-    /// Notes a consent, with what an earlier one to the same client at the same resource allowed, and gives the agent it is carried out by: one for each owner,
-    /// client and organisation, however often they consent, with the resource's site on its list. It may be suspended.
+    /// Notes a consent, with what an earlier one to the same client at the same resource allowed, and gives the agent it is
+    /// carried out by: one for each owner, client and organisation, however often they consent, with the resource's site on
+    /// its list. It may be suspended.
     pub(crate) async fn give_consent(&self, consent: NewConsent, now: UnixMillis) -> Result<AgentId, StoreError> {
         self.database
             .write(move |tx| {
