@@ -128,16 +128,20 @@ fn a_lock_does_not_tell_who_signs_in_here() {
 #[test]
 fn an_owner_is_asked_again_where_any_program_may_listen() {
     let scene = Scene::new();
-    let local = Client::register(&scene);
-    let mut browser = Browser::default();
-    local.authorize_with(&mut browser, &scene, &[]);
-    let (page, form) = browser.asked(&local.url(&scene, &[]));
-    assert!(form.fields.iter().all(|(name, _, _)| name != "remember"), "{}", page.text());
-    // Somebody who writes the field himself is not remembered for it.
-    let mut fields = form.filled(Some(("decision", "allow")));
-    fields.push(("remember".to_owned(), "yes".to_owned()));
-    browser.post(&format!("{}{}", scene.issuer.url, form.action), &fields);
-    browser.asked(&local.url(&scene, &[]));
+    let app = "com.example.app:/callback";
+    for local in [Client::register(&scene), Client::at(&scene, app, app)] {
+        let mut browser = Browser::default();
+        for _ in 0..2 {
+            let (page, form) = browser.asked(&local.url(&scene, &[]));
+            assert!(form.fields.iter().all(|(name, _, _)| name != "remember"), "{}", page.text());
+            // Somebody who writes the field himself is not remembered for it.
+            let mut fields = form.filled(Some(("decision", "allow")));
+            fields.push(("remember".to_owned(), "yes".to_owned()));
+            let allowed = browser.post(&format!("{}{}", scene.issuer.url, form.action), &fields);
+            assert!(allowed.header("location").unwrap().starts_with(&local.redirect), "{allowed:?}");
+        }
+        browser.asked(&local.url(&scene, &[]));
+    }
 }
 
 #[test]
