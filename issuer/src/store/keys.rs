@@ -165,7 +165,7 @@ impl Store {
                     if successor.is_some() || next.is_none() {
                         insert(tx, &spare, now).await?;
                     }
-                    append(tx, "key", kid.as_str(), 1, now).await?;
+                    append(tx, ("key", kid.as_str()), 1, now, now).await?;
                     changed(tx, "keys.revoked", &kid, now).await?;
                     Ok(true)
                 })

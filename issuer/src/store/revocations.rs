@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::database::{StoreError, Tx};
+use super::database::{StoreError, Tx, Value};
 use super::grants::{end_of_agent, end_of_owner};
 use super::registry::Kind;
 use super::{AuditRow, Store, audit, bump};
@@ -161,14 +161,14 @@ async fn change_standing(
         Kind::Gateway => None,
     };
     if let Some(word) = word {
-        append(tx, word, id, suspended, now).await?;
+        append(tx, (word, id), suspended, now, now).await?;
     }
     if kind == Kind::Owner {
         // A gateway knows the owner of an agent, not that of its site.
         let sql = "SELECT id FROM sites WHERE owner_id = $1 AND suspended = 0 ORDER BY id";
         let sites: Vec<(String,)> = tx.rows(sql, &[id.into()]).await?;
         for (site,) in sites {
-            append(tx, "site", &site, suspended, now).await?;
+            append(tx, ("site", &site), suspended, now, now).await?;
         }
     }
     if change == Change::Suspend {
@@ -198,14 +198,21 @@ async fn end_with(tx: &mut Tx<'_>, kind: Kind, id: &str, now: UnixMillis) -> Res
     }
 }
 
-/// Makes worthless what was issued to an agent so far; the agent itself may go on. Nothing happens where a later moment
-/// stands already.
+/// Makes worthless what was issued to an agent so far; the agent itself may go on.
+///
+/// What is issued in the second of such a moment is dated to the next one: where a moment of this second stands already, the
+/// beginning of the next takes its place, and nothing is issued until then. There is no need for a later one.
 pub(super) async fn end_credentials(tx: &mut Tx<'_>, agent: &str, now: UnixMillis) -> Result<(), StoreError> {
-    let sql = "UPDATE agents SET not_before = $2 WHERE id = $1 AND not_before < $2 RETURNING suspended";
-    let moved: Option<(i64,)> = tx.row(sql, &[agent.into(), now.into()]).await?;
-    if let Some((suspended,)) = moved {
+    let sql = "UPDATE agents
+               SET not_before = CASE WHEN not_before < $3 THEN $2 ELSE $4 END
+               WHERE id = $1 AND not_before < $4 RETURNING suspended, not_before";
+    let this_second = UnixMillis::new(now.get() - now.get() % 1000);
+    let next_second = this_second.plus(Duration::from_secs(1));
+    let values: [Value; 4] = [agent.into(), now.into(), this_second.into(), next_second.into()];
+    let moved: Option<(i64, i64)> = tx.row(sql, &values).await?;
+    if let Some((suspended, not_before)) = moved {
         bump(tx, "credentials").await?;
-        append(tx, "agent", agent, suspended, now).await?;
+        append(tx, ("agent", agent), suspended, UnixMillis::new(not_before), now).await?;
     }
     Ok(())
 }
@@ -213,13 +220,13 @@ pub(super) async fn end_credentials(tx: &mut Tx<'_>, agent: &str, now: UnixMilli
 /// One more row of the log.
 pub(super) async fn append(
     tx: &mut Tx<'_>,
-    kind: &'static str,
-    id: &str,
+    (kind, id): (&'static str, &str),
     suspended: i64,
+    not_before: UnixMillis,
     now: UnixMillis,
 ) -> Result<(), StoreError> {
     let seq = bump(tx, "revocations").await?;
-    let sql = "INSERT INTO revocations (seq, kind, id, not_before, suspended, at) VALUES ($1, $2, $3, $4, $5, $4)";
-    tx.execute(sql, &[seq.into(), kind.into(), id.into(), now.into(), suspended.into()]).await?;
+    let sql = "INSERT INTO revocations (seq, kind, id, not_before, suspended, at) VALUES ($1, $2, $3, $4, $5, $6)";
+    tx.execute(sql, &[seq.into(), kind.into(), id.into(), not_before.into(), suspended.into(), now.into()]).await?;
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! `POST /modules/oauth/token`: JSON is an agent of ours, that asks for a token by domain; a form is OAuth (RFC 6749 §3.2).
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Json;
 use axum::body::Body;
@@ -64,8 +65,13 @@ pub(super) struct Admitted {
 
 /// Judges agent and resource. A code or a refresh token that is shown while one of them is suspended keeps its worth.
 pub(super) async fn admit(service: &Service, agent: &AgentId, resource: &str) -> Result<Admitted, TokenError> {
-    let agent = service.store.agent(agent).await.map_err(TokenError::store)?;
-    let agent = agent.ok_or(TokenError::Grant("the agent is gone"))?;
+    let mut agent = known(service, agent).await?;
+    // What it held was ended twice in this second: what would be issued before the next could not be told from that.
+    let early = agent.not_before.since(UnixMillis::now());
+    if !early.is_zero() {
+        tokio::time::sleep(early.min(Duration::from_secs(1))).await;
+        agent = known(service, &agent.id).await?;
+    }
     if agent.standing != Standing::Active {
         return Err(TokenError::Grant("the agent or its owner is suspended"));
     }
@@ -74,6 +80,11 @@ pub(super) async fn admit(service: &Service, agent: &AgentId, resource: &str) ->
         return Err(TokenError::Target("the site of this resource is suspended"));
     }
     Ok(Admitted { agent, resource })
+}
+
+async fn known(service: &Service, agent: &AgentId) -> Result<CallerRecord, TokenError> {
+    let found = service.store.agent(agent).await.map_err(TokenError::store)?;
+    found.ok_or(TokenError::Grant("the agent is gone"))
 }
 
 /// What an access token says beside for whom and where.

@@ -140,6 +140,25 @@ fn of_a_hundred_redemptions_one_succeeds_and_the_replays_end_the_family() {
 }
 
 #[test]
+fn what_ends_twice_in_one_second_ends_what_was_issued_in_between() {
+    everywhere(async |store| {
+        with_resource(&store).await;
+        let agent = consented(&store, "k", "p", URL, NOW).await;
+        let within = |millis: u64| after(2).plus(Duration::from_millis(millis));
+        for (name, at, expected) in
+            [("f", within(200), within(200)), ("g", within(800), after(3)), ("h", within(900), after(3))]
+        {
+            code(&store, name, &agent).await;
+            assert!(store.end_family(name.to_owned(), "revoked", at).await.unwrap());
+            // What is issued is dated to the second after.
+            assert_eq!(store.agent(&agent).await.unwrap().unwrap().not_before, expected, "{name}");
+        }
+        let expected = [within(200), after(3)].map(|not_before| (agent.to_string(), not_before, false));
+        assert_eq!(told(&store).await, expected, "and gateways are told the same");
+    });
+}
+
+#[test]
 fn a_code_says_what_it_was_issued_for_and_when_it_was_redeemed() {
     everywhere(async |store| {
         with_resource(&store).await;
