@@ -118,8 +118,9 @@ function offerSchemas(server) {
   tool(server, 'test_header_param', 'Repeats an argument in a header', () => text('done'), fromJsonSchema(located));
 }
 
-/** The older era: the server asks the client while a tool runs. */
+/** The older era: the server asks the client while a tool runs, on the stream of the call. That of the session may not be open yet. */
 function offerQuestions(server) {
+  const here = (mcpReq) => ({ relatedRequestId: mcpReq.id });
   const asked = (reply) => text(`Elicitation completed: action=${reply.action}, content=${JSON.stringify(reply.content ?? {})}`);
   tool(
     server,
@@ -127,7 +128,7 @@ function offerQuestions(server) {
     'Asks the client to sample',
     async ({ prompt }, { mcpReq }) => {
       const messages = [user({ type: 'text', text: prompt })];
-      const reply = await mcpReq.requestSampling({ messages, maxTokens: 100 });
+      const reply = await mcpReq.requestSampling({ messages, maxTokens: 100 }, here(mcpReq));
       return text(`LLM response: ${reply.content.text ?? ''}`);
     },
     z.object({ prompt: z.string() }),
@@ -138,13 +139,19 @@ function offerQuestions(server) {
     'Asks the user',
     async ({ message }, { mcpReq }) => {
       const properties = { username: { type: 'string' }, email: { type: 'string' } };
-      return asked(await mcpReq.elicitInput({ message, requestedSchema: { type: 'object', properties, required: ['username'] } }));
+      const requestedSchema = { type: 'object', properties, required: ['username'] };
+      return asked(await mcpReq.elicitInput({ message, requestedSchema }, here(mcpReq)));
     },
     z.object({ message: z.string() }),
   );
   const form = (name, properties) =>
     tool(server, name, 'Asks the user', async (_, { mcpReq }) =>
-      asked(await mcpReq.elicitInput({ message: 'Fill this in', requestedSchema: { type: 'object', properties, required: [] } })),
+      asked(
+        await mcpReq.elicitInput(
+          { message: 'Fill this in', requestedSchema: { type: 'object', properties, required: [] } },
+          here(mcpReq),
+        ),
+      ),
     );
   form('test_elicitation_sep1034_defaults', {
     name: { type: 'string', default: 'John Doe' },
