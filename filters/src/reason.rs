@@ -213,9 +213,9 @@ reasons! {
     HeaderTimeout = "header_timeout", REQUEST_TIMEOUT, "The headers took too long",
         "The request line and headers were not complete in time.",
         "Send them at once, and on a new connection.";
-    /// More connections than are served.
-    Overloaded = "overloaded", SERVICE_UNAVAILABLE, "Too many connections",
-        "The gateway has as many connections open as it serves.",
+    /// More connections than are served, or more messages than are held.
+    Overloaded = "overloaded", SERVICE_UNAVAILABLE, "Too much at once",
+        "The gateway has as many connections open, or holds as many messages, as it may.",
         "Try again after the seconds in `Retry-After`.";
     /// The origin cannot be connected to.
     UpstreamRefused = "upstream_refused", BAD_GATEWAY, "The site cannot be reached",

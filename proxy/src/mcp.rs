@@ -77,13 +77,22 @@ impl Gate {
         if session.get_header(EXPECT).is_some() {
             session.write_continue_response().await?;
         }
-        let share = self.shared().held_memory.take(length.unwrap_or(body::KEPT_BYTES_MAX));
+        if let Some(exchange) = &mut context.mcp {
+            exchange.body = Body::Passes;
+        }
+        if is_too_long {
+            return Ok(None);
+        }
+        let (memory, bytes) = (&self.shared().held_memory, length.unwrap_or(body::KEPT_BYTES_MAX));
+        let share = match mode {
+            Mode::Enforce => memory.take(bytes),
+            Mode::Observe | Mode::Off => memory.take_spare(bytes),
+        };
         let has_room = share.is_some();
         if let Some(exchange) = &mut context.mcp {
-            (exchange.body, exchange.share) = (Body::Passes, share);
+            exchange.share = share;
         }
         match (has_room, mode) {
-            _ if is_too_long => Ok(None),
             (false, Mode::Enforce) => Ok(Some(turned_away(session, context, &site, Reason::Overloaded))),
             (false, Mode::Observe | Mode::Off) => Ok(None),
             (true, _) => match length {
@@ -235,6 +244,7 @@ impl Gate {
             return Err(context.break_off(reply));
         }
         let Some(exchange) = &mut context.mcp else { return Err(broken_off()) };
+        exchange.share = None;
         match std::mem::replace(&mut exchange.body, Body::Passes) {
             Body::Held(held) => Ok(held.bytes.freeze()),
             Body::Passes | Body::Absent | Body::Judged(_) => Ok(Bytes::new()),

@@ -26,6 +26,12 @@ impl Default for HeldMemory {
 }
 
 impl HeldMemory {
+    /// Room for a message that passes whether it is read or not, and whoever sends it: never out of the last half.
+    pub(crate) fn take_spare(&self, bytes: usize) -> Option<Share> {
+        let left = self.0.available_permits().saturating_sub(usize::try_from(kib(bytes)).unwrap_or(usize::MAX));
+        if left < KIB_MAX / 2 { None } else { self.take(bytes) }
+    }
+
     /// Room for so many bytes; `None` while there is not so much left.
     pub(crate) fn take(&self, bytes: usize) -> Option<Share> {
         let permit = Arc::clone(&self.0).try_acquire_many_owned(kib(bytes)).ok()?;
@@ -58,6 +64,9 @@ mod tests {
         assert!(memory.take(1).is_none());
         assert!(last.grow_to(KIB) && !last.grow_to(KIB + 1));
         drop(all);
+        let half = memory.take_spare(KIB_MAX * KIB / 2 - KIB).unwrap();
+        assert!(memory.take_spare(1).is_none() && memory.take(1).is_some(), "the rest is for who is known");
+        drop(half);
         assert!(last.grow_to(KIB + 1) && memory.take(1).is_some());
     }
 }

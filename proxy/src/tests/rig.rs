@@ -13,6 +13,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
 use super::client::{Answer, Client};
+use crate::mcp::HeldMemory;
 use crate::{Error, Gateway, Listeners};
 
 /// No step of a test takes longer, or it hangs.
@@ -24,6 +25,8 @@ pub(super) struct Rig {
     pub(super) ops: SocketAddr,
     /// Where other proxies ask.
     pub(super) auth: SocketAddr,
+    /// What there is for messages that are held.
+    pub(super) held_memory: HeldMemory,
     log: Arc<Mutex<Vec<u8>>>,
     stop: Option<oneshot::Sender<()>>,
     served: JoinHandle<Result<(), Error>>,
@@ -86,14 +89,15 @@ impl Rig {
         let tls: Vec<TcpListener> = server.tls.iter().map(|_| bind()).collect();
         let log = Arc::new(Mutex::default());
         let gateway = Gateway::prepare_with_log(config::Gateway::new(server, sites), Sink(Arc::clone(&log))).unwrap();
+        let held_memory = gateway.gate().shared().held_memory.clone();
         let (stop, stopped) = oneshot::channel();
         let (address, ops_address) = (plain.local_addr().unwrap(), ops.local_addr().unwrap());
         let auth_address = auth.local_addr().unwrap();
         let tls_address = tls.first().map(|listener| listener.local_addr().unwrap());
         let listeners = Listeners { plain: vec![plain], tls, ops, auth: Some(auth) };
         let served = tokio::spawn(gateway.serve(listeners, async move { stopped.await.unwrap_or_default() }));
-        let rig =
-            Self { address, tls: tls_address, ops: ops_address, auth: auth_address, log, stop: Some(stop), served };
+        let (tls, ops, auth, stop) = (tls_address, ops_address, auth_address, Some(stop));
+        let rig = Self { address, tls, ops, auth, held_memory, log, stop, served };
         // Taken only once the gateway accepts.
         assert_eq!(rig.ops("GET", "/livez", "localhost").await.status, 200);
         rig

@@ -22,6 +22,20 @@ async fn a_message_of_any_size_goes_on_as_it_was_sent() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn where_there_is_no_room_for_a_message_its_sender_is_told_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let (rig, origin, issuer) = rig(folder.path()).await;
+    let (bearer, body) = (issuer.bearer("agent-1"), call("search", 100));
+    let all = rig.held_memory.take(256 * 1024 * 1024).unwrap();
+    for answer in [post(&rig, "/mcp", &[&bearer], &body).await, post_chunked(&rig, "/mcp", &[&bearer], &body).await] {
+        assert_eq!((answer.status, answer.reason().as_str()), (503, "overloaded"));
+    }
+    assert_eq!(origin.requests(), 0);
+    drop(all);
+    assert_eq!(post(&rig, "/mcp", &[&bearer], &body).await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn of_a_message_that_is_refused_nothing_reaches_the_origin() {
     let folder = tempfile::tempdir().unwrap();
     let (rig, origin, issuer) = rig(folder.path()).await;
